@@ -1,0 +1,39 @@
+/* ONNX import: model file -> IR graph of core ops. */
+#ifndef WFC_FRONTEND_IMPORT_H
+#define WFC_FRONTEND_IMPORT_H
+
+#include "ir/graph.h"
+#include "support/tensor.h"
+
+typedef struct wfc_import_options {
+    const char *const *dim_names;
+    const int64_t *dim_values;
+    uint32_t dim_count;         /* --dim NAME=V */
+    uint64_t fold_budget_bytes; /* 0: default 1 GiB; bytes that folding may create */
+} wfc_import_options;
+
+typedef struct wfc_import wfc_import; /* keeps the bytes of the file alive that constants borrow */
+/* Reads `path`. Errors: WFC_ERR_INPUT (malformed, unbound dim, ...), WFC_ERR_UNSUPPORTED after listing every
+ * unsupported node, WFC_ERR_IO. The graph borrows from *out_import: destroy the graph first. */
+WFC_MUST_USE wfc_status wfc_import_onnx(const char *path, const wfc_import_options *opt, wfc_diag *diag, wfc_graph *g,
+                                        wfc_import **out_import);
+void wfc_import_destroy(wfc_import *im);
+
+/* One ONNX operator: one record per operator in frontend/ops/ (several in a family's file). */
+typedef struct wfc_op_info {
+    const char *domain, *name;
+    int since, until;
+    const char *restrictions;
+} wfc_op_info;
+/* The table behind `waferc ops`, sorted by name; *out_count entries, static. */
+const wfc_op_info *wfc_import_ops(uint32_t *out_count);
+
+/* `waferc inspect MODEL`: a text report of operators, inputs, outputs, what is supported; does not need the model to be
+ * supported. */
+WFC_MUST_USE wfc_status wfc_import_inspect(const char *path, const wfc_import_options *opt, wfc_diag *diag,
+                                           wfc_buf *out);
+
+/* A TensorProto file (.pb of test data sets) as a host tensor; name malloc'ed ("" when it has none). */
+WFC_MUST_USE wfc_status wfc_import_tensor_file(const char *path, wfc_diag *diag, char **out_name, wfc_tensor *out);
+
+#endif
