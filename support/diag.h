@@ -2,7 +2,8 @@
  *
  * Libraries never print. A message has a severity, a stable code such as "WFC-E0231", a place (model, ONNX node,
  * or file:line:column) and one text that says what was found, what was expected and what to do.
- * Text from files (node names, paths) is escaped when it is stored: control bytes and invalid UTF-8 become \xNN. */
+ * Text from files (node names, paths) is escaped when it is stored: control bytes and invalid UTF-8 become \xNN. In
+ * `text` line breaks are kept and the lines after the first are indented, so that no name can forge a message. */
 #ifndef WFC_SUPPORT_DIAG_H
 #define WFC_SUPPORT_DIAG_H
 
