@@ -169,7 +169,16 @@ typedef enum wfc_timing {
     WFC_TIME_FABRIC
 } wfc_timing;
 /* What an operand byte may hold: bit set. */
-enum { WFC_OPND_IS_NONE = 1, WFC_OPND_IS_REG = 2, WFC_OPND_IS_MEM = 4, WFC_OPND_IS_IN = 8, WFC_OPND_IS_OUT = 16 };
+enum {
+    WFC_OPND_IS_NONE = 1,
+    WFC_OPND_IS_REG = 2,
+    WFC_OPND_IS_MEM = 4, /* mem or ring */
+    WFC_OPND_IS_IN = 8,
+    WFC_OPND_IS_OUT = 16,
+    WFC_OPND_IS_RAW = 32,      /* a plain number: the source type of cvt, a byte of loop's count */
+    WFC_OPND_IS_UT = 64,       /* microthread number 1..7: C of an asynchronous instruction and of wait */
+    WFC_OPND_IS_ANY_DESC = 128 /* a descriptor of any kind, none included (ldd, std, setd) */
+};
 typedef struct wfc_isa_record {
     uint8_t op;           /* wfc_op, equals the index */
     const char *mnemonic; /* "vadd", "cmp.lt", "vred.sum" */
@@ -195,7 +204,10 @@ unsigned wfc_elems_per_wavelet(wfc_dtype t);
 
 /* Cost of one execution on the datapath, without waiting: overhead cycles (context held, datapath free) and busy
  * cycles (datapath). Used by engine and cost model alike, so they cannot drift. `d`, `a`, `b`: descriptors, NULL for
- * registers. A moved wavelet costs one group (times move_cycles on a microthread). */
+ * registers. A group is min(SIMD width, elements) elements, with a fabric operand the elements of one wavelet; it takes
+ * the larger of its arithmetic (times move_cycles on a microthread with a fabric operand) and its SRAM cycles. A
+ * control word after the last element is one group more. vsendnz: the groups when no element is zero. Scalar and
+ * control: one group of one cycle; a taken branch takes the target's branch_cycles instead, which the engine adds. */
 typedef struct wfc_insn_cost {
     uint32_t overhead_cycles, groups, cycles_per_group;
 } wfc_insn_cost;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define WFC_TARGET_VERSION 1u
+
 enum { WFC_TARGET_MAX_QUEUES = 16, WFC_TARGET_MAX_COLOURS = 24, WFC_NUM_SIMD_CLASSES = 10 };
 
 /* Instruction classes that have their own SIMD width per dtype (elements per cycle). */
