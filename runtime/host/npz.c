@@ -105,6 +105,9 @@ static wfc_status read_member(zip_t *zip, zip_uint64_t index, const char *path, 
 static wfc_status read_archive(const char *path, const uint8_t *bytes, size_t size, size_t max_bytes, wfc_diag *diag,
                                wfc_tensor_list *out) {
     zip_error_t error;
+    /* libzip takes no bytes at all for an archive without members */
+    if (size < 4 || memcmp(bytes, "PK", 2) != 0)
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0606", path, "not a .npz archive (the first bytes are others)");
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
     zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : NULL;
