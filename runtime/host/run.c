@@ -17,98 +17,14 @@ size_t wfc_host_output_sample(const wfc_prog_tensor *t, wfc_dtype *out_dtype) {
     return wfc_host_sample_elems(t);
 }
 
-/* True when the leading axis is nothing but samples, so that any number of them may be given. */
-static bool streams_leading_axis(const wfc_prog_tensor *t) {
-    return t->rank > 0 && t->dims[0] != 0 && t->dims[0] == t->samples;
-}
-
-/* The data of every sample of one input, in order over all sets. */
-typedef struct given {
-    WFC_VEC(const void *) samples;
-    wfc_dtype dtype;
-} given;
-
-static wfc_status wrong_shape(const wfc_prog_tensor *t, const wfc_tensor *x, wfc_diag *diag) {
-    char found[WFC_SHAPE_TEXT_BYTES], expected[WFC_SHAPE_TEXT_BYTES];
-    wfc_shape_text(x->dims, x->rank, found, sizeof found);
-    wfc_shape_text(t->dims, t->rank, expected, sizeof expected);
-    return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0621", t->name,
-                    "the tensor given for this input has shape %s, expected %s%s", found, expected,
-                    streams_leading_axis(t) ? " (the first axis may be any multiple)" : "");
-}
-
-/* bf16 has no type in .npy files: f32 is taken for it and rounded. */
-static bool dtype_fits(wfc_dtype found, wfc_dtype expected) {
-    return found == expected || (expected == WFC_BF16 && found == WFC_F32);
-}
-
-static wfc_status add_set(const wfc_prog_tensor *t, const wfc_tensor *x, wfc_diag *diag, given *out) {
-    wfc_dtype expected;
-    if (!wfc_dtype_of_onnx(t->host_dtype, &expected))
-        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0620", t->name, "the program gives it element type %u",
-                        t->host_dtype);
-    wfc_dtype found = (wfc_dtype)x->dtype;
-    if (!dtype_fits(found, expected) || (out->samples.count && found != out->dtype))
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0622", t->name,
-                        "the tensor given for this input has elements of type %s, expected %s; convert it before",
-                        wfc_dtype_name(found), wfc_dtype_name(out->samples.count ? out->dtype : expected));
-    bool fits = x->rank == t->rank;
-    for (unsigned i = 0; fits && i < t->rank; i++)
-        fits = i == 0 && streams_leading_axis(t) ? x->dims[0] != 0 && x->dims[0] % t->dims[0] == 0
-                                                 : x->dims[i] == t->dims[i];
-    if (!fits) return wrong_shape(t, x, diag);
-    uint64_t count = streams_leading_axis(t) ? x->dims[0] : t->samples;
-    size_t bytes = wfc_host_sample_elems(t) * wfc_dtype_bytes(found);
-    out->dtype = found;
-    for (uint64_t i = 0; i < count; i++)
-        if (wfc_vec_push(&out->samples, (const uint8_t *)x->data + i * bytes) != WFC_OK) return wfc_fail_memory(diag);
-    return WFC_OK;
-}
-
-/* Names that belong to no input, and inputs without a tensor, each with the list of what there is. */
-static wfc_status check_names(const wfc_program *p, const wfc_tensor_list *set, wfc_diag *diag) {
-    wfc_buf known = {0};
-    for (uint32_t i = 0; i < p->input_count; i++) wfc_buf_printf(&known, "%s'%s'", i ? ", " : "", p->inputs[i].name);
-    const char *list = known.failed || !known.data ? "?" : known.data;
-    wfc_status s = WFC_OK;
-    for (size_t k = 0; k < set->count; k++) {
-        bool found = false;
-        for (uint32_t i = 0; i < p->input_count; i++) found |= strcmp(set->data[k].name, p->inputs[i].name) == 0;
-        if (!found)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0623", set->data[k].name,
-                         "the program has no input of this name; its inputs: %s", list);
-    }
-    for (uint32_t i = 0; i < p->input_count; i++)
-        if (wfc_tensor_list_find(set, p->inputs[i].name) < 0)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0624", p->inputs[i].name, "no tensor is given for this input");
-    wfc_buf_deinit(&known);
-    return s;
-}
-
-static wfc_status gather_given(const wfc_program *p, const wfc_tensor_list *sets, uint32_t set_count, wfc_diag *diag,
-                               given *inputs) {
-    for (uint32_t k = 0; k < set_count; k++) {
-        WFC_TRY(check_names(p, &sets[k], diag));
-        for (uint32_t i = 0; i < p->input_count; i++) {
-            ptrdiff_t at = wfc_tensor_list_find(&sets[k], p->inputs[i].name);
-            WFC_TRY(add_set(&p->inputs[i], &sets[k].data[at].tensor, diag, &inputs[i]));
-            if (inputs[i].samples.count != inputs[0].samples.count)
-                return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0625", p->inputs[i].name,
-                                "%zu samples are given for this input, %zu for '%s'; give the same number for all",
-                                inputs[i].samples.count, inputs[0].samples.count, p->inputs[0].name);
-        }
-    }
-    return WFC_OK;
-}
-
 /* Simulates `samples` samples; *out_words receives the outputs. */
-static wfc_status simulate(const wfc_program *p, const given *inputs, uint32_t given_count, uint32_t samples,
+static wfc_status simulate(const wfc_program *p, const wfc_host_samples *inputs, uint32_t given_count, uint32_t samples,
                            const wfc_sim_options *opt, wfc_diag *diag, wfc_host_words *out_words, wfc_sim_result *out) {
     wfc_host_words in;
     WFC_TRY(wfc_host_words_init(p->inputs, p->input_count, samples, diag, &in));
     wfc_status s = wfc_host_words_init(p->outputs, p->output_count, samples, diag, out_words);
     for (uint32_t i = 0, at = 0; i < p->input_count && s == WFC_OK; at += p->inputs[i++].stream_count)
-        s = wfc_host_pack(p, &p->inputs[i], inputs[i].dtype, inputs[i].samples.data, given_count, samples,
+        s = wfc_host_pack(p, &p->inputs[i], (wfc_dtype)inputs[i].dtype, inputs[i].data, given_count, samples,
                           in.streams + at, diag);
     if (s == WFC_OK) {
         wfc_sim_io io = {.samples = samples,
@@ -169,8 +85,8 @@ static wfc_status check_program(const wfc_program *p, wfc_diag *diag) {
 }
 
 /* First word injected to last word collected, with nothing before or behind it. */
-static wfc_status measure_latency(const wfc_program *p, const given *inputs, const wfc_sim_options *opt, wfc_diag *diag,
-                                  wfc_host_run *out) {
+static wfc_status measure_latency(const wfc_program *p, const wfc_host_samples *inputs, const wfc_sim_options *opt,
+                                  wfc_diag *diag, wfc_host_run *out) {
     wfc_host_words words = {0};
     wfc_sim_result alone = {0};
     wfc_status s = simulate(p, inputs, 1, 1, opt, diag, &words, &alone);
@@ -183,8 +99,8 @@ static wfc_status measure_latency(const wfc_program *p, const given *inputs, con
     return s;
 }
 
-static wfc_status execute(const wfc_program *p, const given *inputs, const wfc_host_options *opt, wfc_diag *diag,
-                          wfc_host_run *out) {
+static wfc_status execute(const wfc_program *p, const wfc_host_samples *inputs, const wfc_host_options *opt,
+                          wfc_diag *diag, wfc_host_run *out) {
     wfc_host_words words = {0};
     out->expected_words = wfc_host_sample_words(p->inputs, p->input_count) * out->samples;
     wfc_status s = simulate(p, inputs, out->given_samples, out->samples, &opt->sim, diag, &words, &out->sim);
@@ -205,10 +121,9 @@ wfc_status wfc_host_execute(const wfc_program *p, const wfc_tensor_list *sets, u
                             const wfc_host_options *opt, wfc_diag *diag, wfc_host_run *out) {
     *out = (wfc_host_run){0};
     WFC_TRY(check_program(p, diag));
-    given *inputs = wfc_calloc(p->input_count, sizeof *inputs);
-    if (!inputs) return wfc_fail_memory(diag);
-    wfc_status s = gather_given(p, sets, set_count, diag, inputs);
-    size_t count = inputs[0].samples.count;
+    wfc_host_samples *inputs;
+    wfc_status s = wfc_host_cut(p->inputs, p->input_count, "input", sets, set_count, diag, &inputs);
+    size_t count = s == WFC_OK ? inputs[0].count : 0;
     if (s == WFC_OK && (count == 0 || count > UINT32_MAX))
         s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0625", p->model_name, "%zu samples are given; give at least one",
                      count);
@@ -217,8 +132,7 @@ wfc_status wfc_host_execute(const wfc_program *p, const wfc_tensor_list *sets, u
         out->samples = opt->samples ? opt->samples : out->given_samples;
         s = execute(p, inputs, opt, diag, out);
     }
-    for (uint32_t i = 0; i < p->input_count; i++) wfc_vec_free(&inputs[i].samples);
-    wfc_free(inputs);
+    wfc_host_samples_free(inputs, p->input_count);
     if (s != WFC_OK) wfc_host_run_deinit(out);
     return s;
 }

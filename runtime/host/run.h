@@ -7,6 +7,7 @@
 #ifndef WFC_HOST_RUN_H
 #define WFC_HOST_RUN_H
 
+#include "runtime/host/compare.h"
 #include "runtime/host/tensors.h"
 #include "runtime/sim/sim.h"
 
@@ -15,6 +16,19 @@ typedef struct wfc_host_options {
     bool latency;     /* also run the first sample alone */
     wfc_sim_options sim;
 } wfc_host_options;
+
+/* The data of every sample of one tensor, in order over all sets; borrows the tensors. */
+typedef struct wfc_host_samples {
+    const void **data;
+    size_t count, capacity;
+    uint8_t dtype; /* wfc_dtype as given */
+} wfc_host_samples;
+/* Cuts the sets' tensors into samples, by name: out[i] for tensors[i] (`what` is "input" or "output", for messages).
+ * *out is an array of `count`, freed by wfc_host_samples_free, also after an error. */
+WFC_MUST_USE wfc_status wfc_host_cut(const wfc_prog_tensor *tensors, uint32_t count, const char *what,
+                                     const wfc_tensor_list *sets, uint32_t set_count, wfc_diag *diag,
+                                     wfc_host_samples **out);
+void wfc_host_samples_free(wfc_host_samples *samples, uint32_t count);
 
 /* Zero-initialise. */
 typedef struct wfc_host_run {
@@ -34,5 +48,16 @@ WFC_MUST_USE wfc_status wfc_host_execute(const wfc_program *p, const wfc_tensor_
 
 /* Elements of one sample of an output as the user sees it, its type in *out_dtype. */
 size_t wfc_host_output_sample(const wfc_prog_tensor *t, wfc_dtype *out_dtype);
+
+/* Compares every output with the references of the sets, sample by sample (with rel_max the largest |ref| is that of
+ * the sample), repeated samples with the same reference. out[program->output_count] is overwritten. Errors are those
+ * of wfc_host_cut; differences are no error, see out[i].failed. */
+WFC_MUST_USE wfc_status wfc_host_compare(const wfc_program *p, const wfc_host_run *r, const wfc_tensor_list *refs,
+                                         uint32_t set_count, const wfc_tolerance *tol, wfc_diag *diag,
+                                         wfc_comparison *out);
+/* Top-1 accuracy of the first output: samples whose largest element stands at the label's index. `labels` holds one
+ * integer per given sample, at least as many as were run. WFC_ERR_INPUT otherwise. */
+WFC_MUST_USE wfc_status wfc_host_top1(const wfc_program *p, const wfc_host_run *r, const wfc_tensor *labels,
+                                      const char *where, wfc_diag *diag, uint32_t *out_correct);
 
 #endif
