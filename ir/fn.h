@@ -43,7 +43,8 @@ typedef struct wfc_fn_record {
     uint8_t fn;
     const char *name;
     uint8_t arity;
-    double (*eval)(double a, double b, double c);
+    double (*eval)(double a, double b, double c);         /* NULL for the leaves */
+    int64_t (*eval_int)(int64_t a, int64_t b, int64_t c); /* exact on integers, wraps; NULL: floats only */
 } wfc_fn_record;
 const wfc_fn_record *wfc_fn_lookup(unsigned fn);
 const wfc_fn_record *wfc_fn_find(const char *name);

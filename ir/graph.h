@@ -142,8 +142,9 @@ typedef struct wfc_graph {
     WFC_VEC(wfc_node) nodes;
     WFC_VEC(wfc_value) operands;
     WFC_VEC(wfc_ir_output) outputs;
-    uint32_t samples; /* leading batch extent taken out by the unbatch pass; 1 before */
-    bool unbatched;   /* the leading axis of every input and output stands for one sample of the stream */
+    uint32_t samples;             /* leading batch extent taken out by the unbatch pass; 1 before */
+    bool unbatched;               /* the leading axis of every input and output stands for one sample of the stream */
+    WFC_VEC(uint32_t) name_slots; /* hash index of node names; private to graph.c, rebuilt on demand */
 } wfc_graph;
 
 void wfc_graph_init(wfc_graph *g);
@@ -151,6 +152,23 @@ void wfc_graph_deinit(wfc_graph *g);
 wfc_node *wfc_ir_node(wfc_graph *g, wfc_value v);
 const wfc_node *wfc_ir_node_c(const wfc_graph *g, wfc_value v);
 wfc_value wfc_ir_operand(const wfc_graph *g, wfc_value v, uint32_t k);
+/* The node of that text name, WFC_VALUE_NONE when there is none. Amortised constant time. */
+wfc_value wfc_ir_find(wfc_graph *g, const char *name);
+/* The text name of a core op: "contract"; NULL when out of range. */
+const char *wfc_core_op_name(unsigned op);
+/* The type a map computes in, every expression node rounded to it, before the result is stored as n->dtype: f64 when
+ * an operand or the result is f64, else f32 when one is any float, else i64 when one is i64 (or u32 meets a signed
+ * type), else u32 when one is u32, else i32. Integers wrap. */
+wfc_dtype wfc_ir_map_type(const wfc_graph *g, wfc_value map);
+/* Least and greatest value of an affine expression over 0..extent[v]-1 of `count` variables, all extents >= 1. */
+void wfc_affine_range(const wfc_affine *f, const uint32_t *extent, uint32_t count, int64_t *lo, int64_t *hi);
+
+/* Appends a node like `proto` (op, dtype for input, const and map, attributes; the rest is inferred or ignored) over
+ * `n` operands: what all builders below use, and what a pass uses to rebuild a node with changes. Arrays of the proto
+ * are copied into the arena (constant bytes are borrowed); proto->name NULL or taken: a unique one is made; locations
+ * and group are copied. `proto` may point into the graph. */
+WFC_MUST_USE wfc_status wfc_ir_add_node(wfc_graph *g, wfc_diag *diag, const wfc_node *proto, const wfc_value *operands,
+                                        uint32_t n, wfc_value *out);
 
 /* Builders append a node, compute nothing but check shapes; `name` NULL makes one. All arrays are copied. Errors:
  * WFC_ERR_INPUT with a diagnostic (shapes do not agree), WFC_ERR_NO_MEMORY. */
@@ -178,8 +196,12 @@ WFC_MUST_USE wfc_status wfc_ir_add_contract(wfc_graph *g, wfc_diag *diag, const 
                                             const wfc_space *s, wfc_value *out);
 WFC_MUST_USE wfc_status wfc_ir_add_reduce(wfc_graph *g, wfc_diag *diag, const char *name, wfc_value a,
                                           wfc_reduce_kind kind, const wfc_space *s, wfc_value *out);
+/* Text of the space's parts: out, a, b or red as wfc_space_parse reads them. */
+void wfc_space_print_out(const wfc_space *s, wfc_buf *out);
+void wfc_space_print_coords(const wfc_space *s, const wfc_affine *coords, uint32_t rank, wfc_buf *out);
+void wfc_space_print_red(const wfc_space *s, wfc_buf *out);
 /* Parses the text form of an index space: out="n k y x", a, b (NULL for reduce), red="c=1 r=5". Extents of out come
- * from out_dims. */
+ * from out_dims. Operand axes that the text does not name are marked; the builders refuse them. */
 WFC_MUST_USE wfc_status wfc_space_parse(const char *out, const char *a, const char *b, const char *red,
                                         const uint32_t *out_dims, wfc_diag *diag, const char *where, wfc_space *s);
 WFC_MUST_USE wfc_status wfc_ir_add_output(wfc_graph *g, wfc_diag *diag, wfc_value v, const char *host_name,
@@ -196,6 +218,15 @@ WFC_MUST_USE wfc_status wfc_ir_compact(wfc_graph *g);
 
 /* Element `out_index` (row-major) of a view: its element in the operand, or -1 with *fill set. Exact for every rule. */
 int64_t wfc_ir_view_source(const wfc_graph *g, wfc_value view, uint64_t out_index, double *fill);
+
+/* Composes two steps into one, exactly: `first` maps shape `from` to first->shape, `then` follows. False when the edge
+ * rules do not allow it (or a reshape is no index map). A step that never leaves its source has rule NONE in *out. */
+bool wfc_ir_compose_steps(const wfc_shape *from, const wfc_view_step *first, const wfc_view_step *then,
+                          wfc_view_step *out);
+/* Whether a step maps every element of `from` to the same place under the same shape. */
+bool wfc_ir_step_identity(const wfc_shape *from, const wfc_view_step *step);
+/* Appends the operand's shape before each step and the result's after the last: shapes[steps + 1]. */
+void wfc_ir_view_shapes(const wfc_graph *g, wfc_value view, wfc_shape *shapes);
 
 /* Checks every invariant: SSA order, ranks, dtypes, shapes, spaces, view ranges, groups. Our passes must never fail it.
  */
