@@ -1,0 +1,197 @@
+/* The PE's side of the flow: what a filter lets through, what the program takes, and the arcs that follow.
+ *
+ * Example: a lane brings segments a (4 words), b (4), c (4); the filter accepts words 2..9 of each 12; the program
+ * takes them with two receives of 4. Accepted pieces: a 2, b 4, c 2. Receive 0 takes a and half of b, receive 1 the
+ * rest. For each receive two arcs are enough: its end needs the end of the last segment it takes from (b; c), and the
+ * first segment it takes from (a; b) needs it to be armed; the lane's order gives the arcs for those between. */
+#include "backend/check/check_flow.h"
+
+#include <stdio.h>
+
+typedef struct end {
+    uint32_t pe, local;         /* NONE: a host stream */
+    const wfc_chk_event *event; /* NULL: a host stream */
+    int32_t offset;             /* sample offset of its done node */
+} end;
+
+static end end_of(const flow *f, uint32_t node) {
+    end e = {.pe = wfc_be_chk_node_pe(f->c, node, &e.local)};
+    if (e.pe == WFC_CHK_NONE) return e;
+    const wfc_chk_trace *t = &f->c->traces[f->c->trace_of[e.pe]];
+    e.event = &t->events.data[t->nodes.data[e.local].event];
+    e.offset = t->nodes.data[e.local].offset;
+    return e;
+}
+
+static wfc_status arc(flow *f, uint32_t from, uint32_t to, int32_t tokens) {
+    return wfc_vec_push(&f->c->cross, (wfc_chk_arc){from, to, tokens});
+}
+
+wfc_status wfc_be_chk_order(flow *f, uint32_t a, uint32_t b, int32_t turns) {
+    if (a == b) return WFC_OK;
+    end x = end_of(f, a), y = end_of(f, b);
+    if (y.event && y.event->flow != WFC_CHK_NONE)
+        WFC_TRY(arc(f, a, f->c->node_base[y.pe] + y.event->flow, x.offset + turns));
+    return arc(f, a, b, x.offset - y.offset + turns);
+}
+
+static void describe(const flow *f, uint32_t node, char *out, size_t n) {
+    end e = end_of(f, node);
+    if (e.pe == WFC_CHK_NONE)
+        snprintf(out, n, "a host stream");
+    else
+        snprintf(out, n, "PE (%u,%u)", (unsigned)f->c->p->pes[e.pe].x, (unsigned)f->c->p->pes[e.pe].y);
+}
+
+void wfc_be_chk_left(flow *f, uint32_t node, unsigned in, size_t at, unsigned position) {
+    static const char *const port[WFC_PORTS] = {"N", "E", "S", "W", "RAMP"};
+    uint64_t words = 0, controls = 0;
+    const segment_list *l = &f->lists.data[f->in[node][in]];
+    for (size_t i = at; i < l->v.count; i++) {
+        words += l->v.data[i].words;
+        controls += l->v.data[i].control != 0;
+    }
+    char from[40];
+    describe(f, l->v.data[at].event, from, sizeof from);
+    wfc_be_chk_error(
+        f->c, WFC_CHK_LEFT, f->pe_of[node],
+        "colour %u: %llu words and %llu control words stay in front of in-port %s, the first from %s; switch "
+        "position %u does not accept them",
+        (unsigned)wfc_be_chk_route(f, node)->colour, (unsigned long long)words, (unsigned long long)controls, port[in],
+        from, position);
+}
+
+static wfc_status accept(flow *f, uint32_t event, uint64_t words) {
+    if (words == 0) return WFC_OK;
+    return wfc_vec_push(&f->pieces, (segment){event, (uint32_t)words, 0});
+}
+
+wfc_status wfc_be_chk_arrive(flow *f, uint32_t node, segment s) {
+    const wfc_prog_route *r = wfc_be_chk_route(f, node);
+    if (s.control) {
+        if (s.control & WFC_CTL_DELIVER)
+            wfc_be_chk_error(f->c, WFC_CHK_NOT_CHECKABLE, f->pe_of[node],
+                             "not checkable: a control word of colour %u activates a task; use one task that loops",
+                             (unsigned)r->colour);
+        return WFC_OK;
+    }
+    uint64_t begin = f->arrived, stop = begin + s.words;
+    f->arrived = stop;
+    if (!r->filtered) return accept(f, s.event, s.words);
+    for (uint64_t turn = begin / r->filter_period; turn * r->filter_period < stop; turn++) {
+        uint64_t lo = turn * r->filter_period + r->filter_lo, hi = turn * r->filter_period + r->filter_hi;
+        if (lo < begin) lo = begin;
+        if (hi > stop) hi = stop;
+        if (lo < hi) WFC_TRY(accept(f, s.event, hi - lo));
+    }
+    return WFC_OK;
+}
+
+/* Node and tokens after which a receive lets words flow. */
+static void flows_from(const flow *f, uint32_t pe, const wfc_chk_trace *t, uint32_t e, uint32_t *node,
+                       int32_t *tokens) {
+    if (t->events.data[e].flow != WFC_CHK_NONE) {
+        *node = t->events.data[e].flow;
+        *tokens = 0;
+    } else {
+        wfc_be_chk_start(t, e, node, tokens);
+    }
+    *node += f->c->node_base[pe];
+}
+
+static wfc_status pair(flow *f, uint32_t pe, const wfc_chk_trace *t, uint32_t receive, uint32_t first, uint32_t last) {
+    const wfc_chk_event *r = &t->events.data[receive];
+    end s = end_of(f, first), l = end_of(f, last);
+    uint32_t start;
+    int32_t tokens;
+    flows_from(f, pe, t, receive, &start, &tokens);
+    WFC_TRY(arc(f, start, first, tokens - s.offset));
+    if (s.event && s.event->flow != WFC_CHK_NONE) WFC_TRY(arc(f, start, f->c->node_base[s.pe] + s.event->flow, tokens));
+    return arc(f, last, f->c->node_base[pe] + r->done, l.offset - t->nodes.data[r->done].offset);
+}
+
+/* First event of the queue in the order of a sample's words: that whose words start at a sample's start. */
+static uint32_t first_receive(const wfc_chk_trace *t, unsigned queue) {
+    const wfc_chk_queue *q = &t->in[queue];
+    uint64_t at = q->ahead_words;
+    for (uint32_t i = 0; i < t->events.count; i++) {
+        const wfc_chk_event *e = &t->events.data[i];
+        if (e->in_queue != queue || e->in_words == 0) continue;
+        if (at % q->words == 0) return i;
+        at += e->in_words;
+    }
+    return 0;
+}
+
+static wfc_status pair_all(flow *f, uint32_t pe, const wfc_chk_trace *t, unsigned queue) {
+    size_t piece = 0;
+    uint64_t left = f->pieces.count ? f->pieces.data[0].words : 0;
+    uint32_t n = (uint32_t)t->events.count, begin = first_receive(t, queue);
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = begin + k < n ? begin + k : begin + k - n;
+        const wfc_chk_event *e = &t->events.data[i];
+        if (e->in_queue != queue || e->in_words == 0) continue;
+        uint32_t first = f->pieces.data[piece].event;
+        uint64_t want = e->in_words;
+        while (want > left) { /* the sums are equal, so the pieces last */
+            want -= left;
+            left = f->pieces.data[++piece].words;
+        }
+        left -= want;
+        WFC_TRY(pair(f, pe, t, i, first, f->pieces.data[piece].event));
+        if (left == 0 && piece + 1 < f->pieces.count) left = f->pieces.data[++piece].words;
+    }
+    return WFC_OK;
+}
+
+static unsigned queue_of_colour(const wfc_chk_trace *t, unsigned colour) {
+    if (t)
+        for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++)
+            if (t->in[q].bound && t->in[q].colour == colour) return q;
+    return WFC_CHK_NO_QUEUE;
+}
+
+wfc_status wfc_be_chk_deliver(flow *f, uint32_t node) {
+    const wfc_prog_route *r = wfc_be_chk_route(f, node);
+    uint32_t pe = f->pe_of[node], trace = f->c->trace_of[pe];
+    const wfc_chk_trace *t = trace == WFC_CHK_NONE ? NULL : &f->c->traces[trace];
+    unsigned queue = queue_of_colour(t, r->colour);
+    uint64_t takes = t && queue != WFC_CHK_NO_QUEUE ? t->in[queue].words : 0, accepted = 0;
+    for (size_t i = 0; i < f->pieces.count; i++) accepted += f->pieces.data[i].words;
+    f->c->stats.ramp_words += accepted;
+    if (r->filtered && f->arrived % r->filter_period) {
+        wfc_be_chk_error(f->c, WFC_CHK_FILTER, pe,
+                         "colour %u: %llu words arrive per sample, but the filter counts modulo %u, so it drifts from "
+                         "sample to sample; the period must divide the words",
+                         (unsigned)r->colour, (unsigned long long)f->arrived, (unsigned)r->filter_period);
+        return WFC_OK;
+    }
+    if (accepted != takes) {
+        wfc_be_chk_error(
+            f->c, WFC_CHK_WORDS, pe,
+            "colour %u: of %llu words that arrive per sample %llu are accepted, but the program takes %llu%s",
+            (unsigned)r->colour, (unsigned long long)f->arrived, (unsigned long long)accepted,
+            (unsigned long long)takes, queue == WFC_CHK_NO_QUEUE ? " (no input queue has this colour)" : "");
+        return WFC_OK;
+    }
+    return takes ? pair_all(f, pe, t, queue) : WFC_OK;
+}
+
+void wfc_be_chk_unfed(flow *f) {
+    for (uint32_t pe = 0; pe < f->c->p->pe_count; pe++) {
+        if (f->c->trace_of[pe] == WFC_CHK_NONE) continue;
+        const wfc_chk_trace *t = &f->c->traces[f->c->trace_of[pe]];
+        for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++) {
+            if (!t->in[q].bound || t->in[q].words == 0) continue;
+            bool known = false;
+            for (uint32_t n = f->route_base[pe]; n < f->route_base[pe + 1]; n++)
+                known |= wfc_be_chk_route(f, n)->colour == t->in[q].colour;
+            if (!known)
+                wfc_be_chk_error(
+                    f->c, WFC_CHK_WORDS, pe,
+                    "colour %u: no words arrive, its router has no route for it; the program takes %llu per "
+                    "sample",
+                    (unsigned)t->in[q].colour, (unsigned long long)t->in[q].words);
+        }
+    }
+}

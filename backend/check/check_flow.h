@@ -1,0 +1,56 @@
+/* State of the flow of words, shared by the routers' side (check_flow.c) and the PEs' side (check_deliver.c). */
+#ifndef WFC_BACKEND_CHECK_FLOW_H
+#define WFC_BACKEND_CHECK_FLOW_H
+
+#include "backend/check/check_internal.h"
+
+/* `words` data words of one event, or (words 0) its control word. event: node of the event graph. */
+typedef struct segment {
+    uint32_t event, words;
+    uint16_t control;
+} segment;
+typedef struct segment_list {
+    WFC_VEC(segment) v;
+    uint32_t next_free;
+} segment_list;
+
+typedef struct host_stream {
+    const wfc_prog_stream *stream;
+    const char *tensor;
+    uint64_t got;
+} host_stream;
+
+/* A route of a router, numbered PE by PE, is a node here ("route node"). */
+typedef struct flow {
+    wfc_chk *c;
+    uint8_t *by_colour;   /* [router_count][24] route index + 1, 0 none */
+    uint32_t *route_base; /* [pe_count + 1] first route node */
+    uint32_t routes;
+    uint32_t *pe_of, *parent;  /* [routes]; parent: union-find of lanes */
+    uint32_t (*in)[WFC_PORTS]; /* [routes] lists of segments waiting at each in-port, NONE */
+    uint8_t *feeds, *carries;  /* [routes] links in that are not worked off; lanes that carry words, at their root */
+    uint32_t *ready;           /* stack */
+    WFC_VEC(segment_list) lists;
+    uint32_t free_list;
+    WFC_VEC(host_stream) inject;
+    WFC_VEC(host_stream) collect;
+    bool broken; /* routes that cannot be followed */
+    /* of the router being worked off */
+    bool merges;
+    uint64_t arrived;        /* data words toward RAMP */
+    WFC_VEC(segment) pieces; /* those that the filter accepts */
+} flow;
+
+const wfc_prog_route *wfc_be_chk_route(const flow *f, uint32_t node);
+/* A segment goes toward RAMP at a route node. */
+WFC_MUST_USE wfc_status wfc_be_chk_arrive(flow *f, uint32_t node, segment s);
+/* All segments are there: compares with what the PE's program takes, adds the arcs between send and receive. */
+WFC_MUST_USE wfc_status wfc_be_chk_deliver(flow *f, uint32_t node);
+/* Arc "b's words come after a's on this lane", `turns` samples later. */
+WFC_MUST_USE wfc_status wfc_be_chk_order(flow *f, uint32_t a, uint32_t b, int32_t turns);
+/* Reports segments from index `at` on left over at an in-port. */
+void wfc_be_chk_left(flow *f, uint32_t node, unsigned in, size_t at, unsigned position);
+/* Reports PEs that take words on a colour their router does not know. */
+void wfc_be_chk_unfed(flow *f);
+
+#endif

@@ -1,0 +1,221 @@
+/* Condition 4: every cycle of the event graph holds a token.
+ *
+ * Arcs within a PE are shared by all PEs of a trace and never copied; arcs between PEs are sorted by where they start.
+ * Where an arc has less than no tokens (a PE that waits in this iteration for the next sample), firings are renumbered
+ * first: shift(v) = least such that no arc is negative, by relaxation. Cycles keep their sums. Then what remains to be
+ * shown is that the arcs without a token have no cycle: a depth-first search without recursion. */
+#include "backend/check/check_internal.h"
+
+#include <stdio.h>
+
+typedef struct graph {
+    wfc_chk *c;
+    uint32_t *start; /* [nodes + 2] into sorted: arcs between PEs */
+    wfc_chk_arc *sorted;
+    int32_t *shift;  /* [nodes] or NULL: all 0 */
+    uint8_t *colour; /* [nodes] 0 new, 1 on the path, 2 done */
+} graph;
+
+typedef struct frame {
+    uint32_t node, pe, local, next; /* next arc to follow: local ones first */
+} frame;
+typedef WFC_VEC(frame) frames;
+
+static const wfc_chk_trace *trace_of(const graph *g, uint32_t pe) {
+    return pe == WFC_CHK_NONE ? NULL : &g->c->traces[g->c->trace_of[pe]];
+}
+
+static wfc_status sort_arcs(graph *g) {
+    size_t n = g->c->cross.count;
+    const wfc_chk_arc *arcs = g->c->cross.data;
+    g->start = wfc_calloc(g->c->node_count + 3u, sizeof *g->start);
+    g->sorted = wfc_calloc(n + 1, sizeof *g->sorted);
+    if (!g->start || !g->sorted || n >= WFC_CHK_NONE) return WFC_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) g->start[arcs[i].from + 2]++;
+    for (size_t i = 2; i < g->c->node_count + 2u; i++) g->start[i] += g->start[i - 1];
+    for (size_t i = 0; i < n; i++) g->sorted[g->start[arcs[i].from + 1]++] = arcs[i];
+    return WFC_OK;
+}
+
+static frame frame_of(const graph *g, uint32_t node) {
+    frame f = {.node = node};
+    f.pe = wfc_be_chk_node_pe(g->c, node, &f.local);
+    return f;
+}
+
+/* The next arc out of a frame's node, with the tokens of the renumbered graph. */
+static bool next_arc(const graph *g, frame *f, wfc_chk_arc *out) {
+    const wfc_chk_trace *t = trace_of(g, f->pe);
+    uint32_t locals = t ? t->arc_start[f->local + 1] - t->arc_start[f->local] : 0, i = f->next++;
+    if (i < locals) {
+        *out = t->arcs.data[t->arc_start[f->local] + i];
+        out->from = f->node;
+        out->to += f->node - f->local;
+    } else {
+        i = g->start[f->node] + (i - locals);
+        if (i >= g->start[f->node + 1]) return false;
+        *out = g->sorted[i];
+    }
+    if (g->shift) out->tokens += g->shift[out->from] - g->shift[out->to];
+    return true;
+}
+
+static bool has_negative(const graph *g) {
+    for (size_t i = 0; i < g->c->cross.count; i++)
+        if (g->c->cross.data[i].tokens < 0) return true;
+    for (uint32_t t = 0; t < g->c->trace_count; t++)
+        for (size_t i = 0; i < g->c->traces[t].arcs.count; i++)
+            if (g->c->traces[t].arcs.data[i].tokens < 0) return true;
+    return false;
+}
+
+/* shift(to) <= shift(from) + tokens for all arcs; relaxation by a queue. A negative cycle (worse than token-free) never
+ * settles: the budget ends it, and *settled stays false. */
+static wfc_status renumber(graph *g, bool *settled) {
+    uint32_t n = g->c->node_count, head = 0, count = n;
+    uint64_t budget = (uint64_t)n * 64 + 1024;
+    uint32_t *queue = wfc_calloc(n + 1u, sizeof *queue);
+    uint8_t *queued = wfc_calloc(n + 1u, 1);
+    int32_t *shift = wfc_calloc(n + 1u, sizeof *shift);
+    wfc_status s = queue && queued && shift ? WFC_OK : WFC_ERR_NO_MEMORY;
+    for (uint32_t i = 0; s == WFC_OK && i < n; i++) {
+        queue[i] = i;
+        queued[i] = 1;
+    }
+    while (s == WFC_OK && count > 0 && budget-- > 0) {
+        uint32_t u = queue[head];
+        head = head + 1 == n ? 0 : head + 1;
+        count--;
+        queued[u] = 0;
+        frame f = frame_of(g, u);
+        for (wfc_chk_arc a; next_arc(g, &f, &a);) {
+            if (shift[a.to] <= shift[u] + a.tokens) continue;
+            shift[a.to] = shift[u] + a.tokens;
+            if (queued[a.to]) continue;
+            queued[a.to] = 1;
+            queue[(head + count++) % n] = a.to;
+        }
+    }
+    *settled = count == 0;
+    wfc_free(queue);
+    wfc_free(queued);
+    if (s == WFC_OK) {
+        g->shift = shift;
+    } else {
+        wfc_free(shift);
+    }
+    return s;
+}
+
+/* --- the report --- */
+static void describe(const graph *g, uint32_t node, wfc_buf *out) {
+    frame f = frame_of(g, node);
+    if (f.pe == WFC_CHK_NONE) {
+        wfc_buf_printf(out, "the host sends an input stream");
+        return;
+    }
+    const wfc_chk_trace *t = trace_of(g, f.pe);
+    const wfc_prog_pe *pe = &g->c->p->pes[f.pe];
+    const wfc_chk_node *n = &t->nodes.data[f.local];
+    const wfc_chk_event *e = &t->events.data[n->event];
+    wfc_buf_printf(out, "PE (%u,%u)", (unsigned)pe->x, (unsigned)pe->y);
+    if (pe->layer < g->c->p->layer_count && g->c->p->layers[pe->layer].name)
+        wfc_buf_printf(out, " [%s]", g->c->p->layers[pe->layer].name);
+    if (e->kind == WFC_CHK_WAIT) {
+        wfc_buf_printf(out, " waits for microthread %u", (unsigned)e->ut);
+        return;
+    }
+    bool in = e->in_queue != WFC_CHK_NO_QUEUE, out_too = e->out_queue != WFC_CHK_NO_QUEUE;
+    const char *start = e->kind == WFC_CHK_ISSUE && n->role == WFC_CHK_MAIN ? " starts to" : "";
+    if (in) wfc_buf_printf(out, "%s receive %u words of colour %u", start, e->in_words, t->in[e->in_queue].colour);
+    if (in && out_too) wfc_buf_printf(out, " and");
+    if (out_too) wfc_buf_printf(out, "%s send %u words on colour %u", start, e->out_words, t->out[e->out_queue].colour);
+    if (!in && !out_too) wfc_buf_printf(out, "%s run microthread %u", start, (unsigned)e->ut);
+    wfc_buf_printf(out, " (instruction %u)", (unsigned)e->pc);
+}
+
+/* Path nodes from the one closed again to the top of the stack, in the words "x needs y": against the arcs. Of a
+ * stretch within one PE only the ends are told. */
+static void report_cycle(const graph *g, const frames *path, uint32_t closed) {
+    size_t first = path->count;
+    while (first > 0 && path->data[first - 1].node != closed) first--;
+    first--;
+    wfc_buf text = {0};
+    unsigned told = 0, skipped = 0;
+    for (size_t i = path->count; i-- > first;) {
+        bool inner = i + 1 < path->count && i > first && path->data[i].pe == path->data[i + 1].pe &&
+                     path->data[i].pe == path->data[i - 1].pe;
+        if (inner) continue;
+        if (told == 12) {
+            skipped++;
+            continue;
+        }
+        if (told++) wfc_buf_printf(&text, ", needs: ");
+        describe(g, path->data[i].node, &text);
+    }
+    if (skipped) wfc_buf_printf(&text, ", and so on over %u more", skipped);
+    wfc_be_chk_error(g->c, WFC_CHK_CYCLE, path->data[first].pe,
+                     "deadlock, each needs the next and the last the first: %s; give one of them a buffer or another "
+                     "order",
+                     text.failed || !text.data ? "(out of memory)" : text.data);
+    wfc_buf_deinit(&text);
+}
+
+/* True when a cycle was found (and told). */
+static wfc_status search_from(graph *g, uint32_t from, frames *path, bool *found) {
+    path->count = 0;
+    g->colour[from] = 1;
+    WFC_TRY(wfc_vec_push(path, frame_of(g, from)));
+    while (path->count > 0) {
+        frame *top = &path->data[path->count - 1];
+        wfc_chk_arc a;
+        if (!next_arc(g, top, &a)) {
+            g->colour[top->node] = 2;
+            path->count--;
+            continue;
+        }
+        if (a.tokens > 0 || g->colour[a.to] == 2) continue;
+        if (g->colour[a.to] == 1) {
+            report_cycle(g, path, a.to);
+            *found = true;
+            return WFC_OK;
+        }
+        g->colour[a.to] = 1;
+        WFC_TRY(wfc_vec_push(path, frame_of(g, a.to)));
+    }
+    return WFC_OK;
+}
+
+static wfc_status search(graph *g) {
+    g->colour = wfc_calloc(g->c->node_count + 1u, 1);
+    if (!g->colour) return WFC_ERR_NO_MEMORY;
+    frames path = {0};
+    bool found = false;
+    wfc_status s = WFC_OK;
+    for (uint32_t n = 0; s == WFC_OK && !found && n < g->c->node_count; n++)
+        if (g->colour[n] == 0) s = search_from(g, n, &path, &found);
+    wfc_vec_free(&path);
+    return s;
+}
+
+wfc_status wfc_be_chk_graph(wfc_chk *c) {
+    graph g = {.c = c};
+    bool settled = true;
+    wfc_status s = sort_arcs(&g);
+    if (s == WFC_OK && has_negative(&g)) s = renumber(&g, &settled);
+    if (!settled) { /* search among the arcs as they are: those below zero count as token-free */
+        wfc_free(g.shift);
+        g.shift = NULL;
+    }
+    uint32_t before = c->errors;
+    if (s == WFC_OK) s = search(&g);
+    if (s == WFC_OK && !settled && c->errors == before)
+        wfc_be_chk_error(c, WFC_CHK_CYCLE, WFC_CHK_NONE,
+                         "deadlock: PEs wait in one iteration for samples that depend on a later one; the cycle runs "
+                         "through receives that are waited for ahead of their iteration");
+    wfc_free(g.start);
+    wfc_free(g.sorted);
+    wfc_free(g.shift);
+    wfc_free(g.colour);
+    return s;
+}

@@ -1,0 +1,177 @@
+/* Shared by the files of the checker: traces of PE programs, the flow of words, the event graph. */
+#ifndef WFC_BACKEND_CHECK_INTERNAL_H
+#define WFC_BACKEND_CHECK_INTERNAL_H
+
+#include "backend/check/check.h"
+
+#define WFC_CHK_NOT_CHECKABLE "WFC-E0750" /* another shape of program */
+#define WFC_CHK_ROUTE "WFC-E0751"         /* a route leads nowhere, or the routes of a colour are not a tree */
+#define WFC_CHK_JOIN "WFC-E0752"          /* two in-ports open at once */
+#define WFC_CHK_LEFT "WFC-E0753"          /* words left in front of a router */
+#define WFC_CHK_SWITCH "WFC-E0754"        /* a switch is not back after the sample */
+#define WFC_CHK_FILTER "WFC-E0755"        /* a filter's period does not divide the words of a sample */
+#define WFC_CHK_WORDS "WFC-E0756"         /* a PE gets more or fewer words than it takes */
+#define WFC_CHK_HOST "WFC-E0757"          /* a host stream gets more or fewer words than declared */
+#define WFC_CHK_BUFFER "WFC-E0758"        /* a receive without its own microthread or its two buffers */
+#define WFC_CHK_RACE "WFC-E0759"          /* memory touched while a microthread is at work on it */
+#define WFC_CHK_CYCLE "WFC-E0760"         /* the event graph has a cycle without a token */
+#define WFC_CHK_VARIABLE "WFC-E0761"      /* a stream of data-dependent length */
+#define WFC_CHK_QUEUE "WFC-E0762"         /* queue bindings: several colours in one queue, or a queue without one */
+#define WFC_CHK_LIMIT "WFC-E0763"         /* microthreads beyond the target's */
+
+enum { WFC_CHK_NO_QUEUE = 255, WFC_CHK_MAX_ERRORS = 20 };
+#define WFC_CHK_NONE UINT32_MAX /* no PE, node, route or list */
+
+/* --- memory --- */
+/* The bytes of one execution of a memory operand. `known` only when base, lengths and strides are; then they all lie
+ * in [lo, hi), 0 <= lo < hi <= 65536. */
+typedef struct wfc_chk_access {
+    bool known;
+    uint32_t lo, hi;
+    int32_t base;
+    uint8_t elem_bytes;
+    uint16_t len[4];
+    int16_t stride[4];
+} wfc_chk_access;
+bool wfc_be_chk_access_resolve(const wfc_desc *d, int32_t base, wfc_chk_access *out);
+/* Whether two known accesses share a byte. `bits`: scratch of 65536 bits, all zero before and after. */
+bool wfc_be_chk_access_overlap(const wfc_chk_access *a, const wfc_chk_access *b, uint64_t *bits);
+
+/* --- traces --- */
+typedef enum wfc_chk_kind { WFC_CHK_SYNC, WFC_CHK_ISSUE, WFC_CHK_WAIT } wfc_chk_kind;
+
+/* A fabric or microthread event of a PE's main context. */
+typedef struct wfc_chk_event {
+    uint8_t kind;                /* wfc_chk_kind */
+    uint8_t ut;                  /* ISSUE, WAIT */
+    uint8_t in_queue, out_queue; /* WFC_CHK_NO_QUEUE: none */
+    uint16_t control;            /* control word after the data, 0 none */
+    uint32_t in_words, out_words;
+    uint32_t pc;
+    uint32_t ahead;           /* samples that this event is ahead of the iteration it runs in */
+    uint32_t done, flow;      /* trace nodes: completion; "flows as soon as words come" (only in and out, else NONE) */
+    wfc_chk_access in_buffer; /* ISSUE of a receive into memory */
+} wfc_chk_event;
+typedef WFC_VEC(wfc_chk_event) wfc_chk_events;
+
+/* Arc of the event graph: firing n of `to` needs firing n - tokens of `from`. */
+typedef struct wfc_chk_arc {
+    uint32_t from, to;
+    int32_t tokens;
+} wfc_chk_arc;
+typedef WFC_VEC(wfc_chk_arc) wfc_chk_arcs;
+
+/* A node of a trace: what it is and its sample offset: firing n of it handles sample n + offset. */
+typedef struct wfc_chk_node {
+    uint32_t event;
+    enum { WFC_CHK_MAIN, WFC_CHK_DONE, WFC_CHK_FLOW } role;
+    int32_t offset;
+} wfc_chk_node;
+
+/* Words per sample of a queue, and what the prologue takes or sends ahead of the loop. */
+typedef struct wfc_chk_queue {
+    uint64_t words, ahead_words;
+    uint8_t colour;
+    bool bound;
+} wfc_chk_queue;
+
+typedef struct wfc_chk_trace {
+    uint32_t class_index, regs_first, reg_count; /* key */
+    uint32_t first_pe;
+    wfc_chk_events prologue, events; /* events: one iteration */
+    WFC_VEC(wfc_chk_node) nodes;     /* the main nodes first: node i is event i */
+    wfc_chk_arcs arcs;               /* sorted by from once arc_start exists */
+    uint32_t *arc_start;             /* [nodes + 1] */
+    wfc_chk_queue in[WFC_TARGET_MAX_QUEUES], out[WFC_TARGET_MAX_QUEUES];
+    uint32_t unchecked_accesses, microthreads, buffered_receives, chain_receives;
+    const char *fault_code; /* NULL: fine */
+    char fault[400];
+} wfc_chk_trace;
+
+/* Follows the program of (class, parameter block) until its state repeats. Findings become the trace's fault; returns
+ * WFC_ERR_NO_MEMORY only. */
+WFC_MUST_USE wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wfc_chk_trace *t);
+void wfc_be_chk_trace_deinit(wfc_chk_trace *t);
+/* Condition 2 and the lengths of prologue and loop; then the nodes and arcs of one PE. */
+WFC_MUST_USE wfc_status wfc_be_chk_trace_link(const wfc_target *target, wfc_chk_trace *t);
+void wfc_be_chk_fault(wfc_chk_trace *t, const char *code, const char *fmt, ...) WFC_PRINTF(3, 4);
+/* The node after which the data of event `e` can move, the same for the `to` side of an arc: its tokens are `tokens`
+ * for a node that counts samples. */
+void wfc_be_chk_start(const wfc_chk_trace *t, uint32_t e, uint32_t *node, int32_t *tokens);
+
+/* --- the machine: a PE whose registers are known, whose memory is not --- */
+typedef enum wfc_chk_value_kind { WFC_CHK_KNOWN, WFC_CHK_SYMBOL, WFC_CHK_UNKNOWN } wfc_chk_value_kind;
+/* KNOWN: bits. SYMBOL: value of register symbol % 16 at the start of the loop of level symbol / 16, plus bits. */
+typedef struct wfc_chk_value {
+    uint8_t kind, symbol;
+    uint32_t bits;
+} wfc_chk_value;
+
+typedef struct wfc_chk_flight {
+    bool active, writes;
+    uint8_t in_queue, out_queue, reads;
+    uint32_t pc;
+    wfc_chk_access write, read[2];
+} wfc_chk_flight;
+
+typedef struct wfc_chk_state {
+    wfc_chk_value regs[WFC_NUM_REGS];
+    wfc_desc descs[WFC_NUM_DESCS];
+    uint16_t unknown[WFC_NUM_DESCS]; /* bit per field of setd */
+} wfc_chk_state;
+
+typedef struct wfc_chk_machine {
+    const wfc_prog_class *cls;
+    const wfc_target *target;
+    wfc_chk_trace *trace;
+    wfc_chk_events *events; /* where events go */
+    wfc_status status;      /* out of memory */
+    wfc_chk_state s;
+    wfc_chk_flight flight[WFC_NUM_CONTEXTS];
+    unsigned flights;
+    uint32_t *impure;   /* [insn_count + 1] running count of instructions that a summarised loop may not hold */
+    uint8_t *unchecked; /* [insn_count] */
+    uint64_t *bits;     /* scratch of wfc_be_chk_access_overlap */
+    uint64_t steps, soft_steps;
+    uint32_t exact_left; /* exact overlap tests that may still be made */
+    unsigned level;      /* of summarised loops around */
+    unsigned nesting;
+    bool quiet; /* a trial run of a summarised loop: nothing is recorded */
+} wfc_chk_machine;
+
+/* Runs [lo, hi); false after a fault or when out of memory. */
+bool wfc_be_chk_run(wfc_chk_machine *m, uint32_t lo, uint32_t hi);
+bool wfc_be_chk_step(wfc_chk_machine *m, uint32_t pc);
+bool wfc_be_chk_refuse(wfc_chk_machine *m, uint32_t pc, const char *why);
+/* Registers an instruction writes, as a bit set. */
+uint16_t wfc_be_chk_written(const wfc_prog_class *c, const wfc_insn *in);
+bool wfc_be_chk_is_vector(const wfc_insn *in);
+/* Vector, fabric and memory instructions: events, microthreads in flight, races. */
+bool wfc_be_chk_vector(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in);
+bool wfc_be_chk_touch(wfc_chk_machine *m, uint32_t pc, uint8_t operand, bool write);
+
+/* --- the whole program --- */
+typedef struct wfc_chk {
+    const wfc_program *p;
+    wfc_diag *diag;
+    wfc_check_stats stats;
+    uint32_t errors;
+    uint32_t *grid; /* [height * width] PE index or NONE */
+    wfc_chk_trace *traces;
+    uint32_t trace_count;
+    uint32_t *trace_of;  /* [pe_count] trace index or NONE */
+    uint32_t *node_base; /* [pe_count + 1 + input streams]: first event node; host streams have one each */
+    uint32_t node_count, host_base;
+    wfc_chk_arcs cross;
+} wfc_chk;
+
+void wfc_be_chk_error(wfc_chk *c, const char *code, uint32_t pe, const char *fmt, ...) WFC_PRINTF(4, 5);
+uint32_t wfc_be_chk_pe_at(const wfc_chk *c, int x, int y);
+/* The PE of an event node, NONE for a host stream; its trace node in *local. */
+uint32_t wfc_be_chk_node_pe(const wfc_chk *c, uint32_t node, uint32_t *local);
+/* Conditions 1 and 3; adds the arcs between PEs. */
+WFC_MUST_USE wfc_status wfc_be_chk_flow(wfc_chk *c);
+/* Condition 4. */
+WFC_MUST_USE wfc_status wfc_be_chk_graph(wfc_chk *c);
+
+#endif
