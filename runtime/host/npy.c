@@ -33,7 +33,7 @@ typedef struct header {
 } header;
 
 static wfc_status malformed(const reader *r, const char *what) {
-    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0602", r->where,
+    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0802", r->where,
                     "malformed .npy header: %s; write the file again with numpy.save", what);
 }
 
@@ -72,7 +72,7 @@ static wfc_status read_descr(reader *r, header *h) {
     const char *text;
     size_t n;
     if (take(r, '['))
-        return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0603", r->where,
+        return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0803", r->where,
                         "the array has a record type; give a plain numeric array");
     if (!take_string(r, &text, &n)) return malformed(r, "'descr' is not a string");
     char mark = '=';
@@ -84,7 +84,7 @@ static wfc_status read_descr(reader *r, header *h) {
             h->has_descr = true;
             return WFC_OK;
         }
-    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0603", r->where,
+    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0803", r->where,
                     "element type '%.*s' is not read; give one of float16/32/64, int8..64, uint8..64 or bool",
                     (int)(n < 32 ? n : 32), text);
 }
@@ -93,7 +93,7 @@ static wfc_status read_order(reader *r, header *h) {
     h->has_order = true;
     if (take_word(r, "False")) return WFC_OK;
     if (!take_word(r, "True")) return malformed(r, "'fortran_order' is neither True nor False");
-    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0604", r->where,
+    return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0804", r->where,
                     "the array is stored in Fortran order; save numpy.ascontiguousarray(array) instead");
 }
 
@@ -176,10 +176,10 @@ static void copy_elements(const header *h, const uint8_t *bytes, size_t n, uint8
 wfc_status wfc_npy_parse(const uint8_t *bytes, size_t size, const char *where, wfc_diag *diag, wfc_tensor *out) {
     *out = (wfc_tensor){0};
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0601", where, "not a .npy array (the first bytes are others)");
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0801", where, "not a .npy array (the first bytes are others)");
     unsigned major = bytes[6];
     if (major < 1 || major > 3)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0601", where, ".npy version %u is not known, expected 1 to 3",
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0801", where, ".npy version %u is not known, expected 1 to 3",
                         major);
     size_t start = major == 1 ? 10 : 12, length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
     reader r = {.where = where, .diag = diag};
@@ -193,7 +193,7 @@ wfc_status wfc_npy_parse(const uint8_t *bytes, size_t size, const char *where, w
     size_t expected, found = size - start - length;
     if (!data_bytes(&h, &expected)) return malformed(&r, "the array would be larger than memory");
     if (expected != found)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0605", where, "the header says %zu bytes of elements, found %zu",
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0805", where, "the header says %zu bytes of elements, found %zu",
                         expected, found);
     wfc_status s = wfc_tensor_init(out, h.dtype, h.rank, h.dims);
     if (s == WFC_ERR_NO_MEMORY) return wfc_fail_memory(diag);

@@ -41,7 +41,7 @@ const char *wfc_shape_text(const uint32_t *dims, unsigned rank, char *text, size
 }
 
 static wfc_status fail_zip(wfc_diag *diag, wfc_status s, const char *where, zip_error_t *error) {
-    return wfc_fail(diag, s, "WFC-E0606", where, "%s", zip_error_strerror(error));
+    return wfc_fail(diag, s, "WFC-E0806", where, "%s", zip_error_strerror(error));
 }
 
 /* Unpacks member `index` into malloc'ed memory; `room` is what the limit still allows. */
@@ -52,7 +52,7 @@ static wfc_status unpack(zip_t *zip, zip_uint64_t index, const char *where, size
     if (zip_stat_index(zip, index, 0, &st) != 0 || !(st.valid & ZIP_STAT_SIZE))
         return fail_zip(diag, WFC_ERR_INPUT, where, zip_get_error(zip));
     if (st.size > room)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0607", where,
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0807", where,
                         "unpacks to %" PRIu64 " bytes, the limit leaves %zu; give less data at once", (uint64_t)st.size,
                         room);
     zip_file_t *f = zip_fopen_index(zip, index, 0);
@@ -68,11 +68,11 @@ static wfc_status unpack(zip_t *zip, zip_uint64_t index, const char *where, size
         if (got <= 0) break;
         b.count += (size_t)got;
         if (b.count > st.size)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0606", where, "unpacks to more bytes than the archive says");
+            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0806", where, "unpacks to more bytes than the archive says");
     }
     zip_fclose(f);
     if (s == WFC_OK && b.count != st.size)
-        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0606", where, "unpacks to fewer bytes than the archive says");
+        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0806", where, "unpacks to fewer bytes than the archive says");
     if (s != WFC_OK) wfc_buf_deinit(&b);
     *out_bytes = (uint8_t *)b.data;
     *out_size = b.count;
@@ -91,7 +91,7 @@ static wfc_status read_member(zip_t *zip, zip_uint64_t index, const char *path, 
     wfc_tensor tensor = {0};
     wfc_status s = where && name ? WFC_OK : wfc_fail_memory(diag);
     if (s == WFC_OK && wfc_tensor_list_find(out, name) >= 0)
-        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0608", where, "the archive holds this name twice");
+        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0808", where, "the archive holds this name twice");
     if (s == WFC_OK) s = unpack(zip, index, where, *room, diag, &bytes, &size);
     if (s == WFC_OK) s = wfc_npy_parse(bytes, size, where, diag, &tensor);
     if (s == WFC_OK) s = wfc_tensor_list_take(out, name, &tensor, diag);
@@ -107,7 +107,7 @@ static wfc_status read_archive(const char *path, const uint8_t *bytes, size_t si
     zip_error_t error;
     /* libzip takes no bytes at all for an archive without members */
     if (size < 4 || memcmp(bytes, "PK", 2) != 0)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0606", path, "not a .npz archive (the first bytes are others)");
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0806", path, "not a .npz archive (the first bytes are others)");
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
     zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : NULL;

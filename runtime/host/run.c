@@ -1,7 +1,7 @@
 #include "runtime/host/run.h"
 
-#include "runtime/host/convert.h"
-#include "runtime/host/streams.h"
+#include "runtime/host/elements.h"
+#include "runtime/host/stream_words.h"
 #include "support/mem.h"
 #include <inttypes.h>
 #include <string.h>
@@ -70,14 +70,14 @@ static wfc_status collect(const wfc_program *p, uint32_t samples, const wfc_host
 /* Every tensor must stream the same number of samples, or samples of inputs and outputs would not correspond. */
 static wfc_status check_program(const wfc_program *p, wfc_diag *diag) {
     if (p->input_count == 0 || p->output_count == 0)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0626", p->model_name,
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0826", p->model_name,
                         "the program has %u inputs and %u outputs; nothing can be run through it", p->input_count,
                         p->output_count);
     uint32_t samples = p->inputs[0].samples;
     for (uint32_t i = 0; i < p->input_count + p->output_count; i++) {
         const wfc_prog_tensor *t = i < p->input_count ? &p->inputs[i] : &p->outputs[i - p->input_count];
         if (t->samples != samples || wfc_host_sample_elems(t) == 0)
-            return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0626", t->name,
+            return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0826", t->name,
                             "the program streams %u samples of this tensor and %u of '%s'; compile it again",
                             t->samples, samples, p->inputs[0].name);
     }
@@ -105,7 +105,7 @@ static wfc_status execute(const wfc_program *p, const wfc_host_samples *inputs, 
     out->expected_words = wfc_host_sample_words(p->inputs, p->input_count) * out->samples;
     wfc_status s = simulate(p, inputs, out->given_samples, out->samples, &opt->sim, diag, &words, &out->sim);
     if (s == WFC_OK && out->sim.words_injected != out->expected_words)
-        s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0627", p->model_name,
+        s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0827", p->model_name,
                      "%" PRIu64 " words were injected where the inputs have %" PRIu64, out->sim.words_injected,
                      out->expected_words);
     if (s == WFC_OK) s = collect(p, out->samples, &words, diag, &out->outputs);
@@ -125,7 +125,7 @@ wfc_status wfc_host_execute(const wfc_program *p, const wfc_tensor_list *sets, u
     wfc_status s = wfc_host_cut(p->inputs, p->input_count, "input", sets, set_count, diag, &inputs);
     size_t count = s == WFC_OK ? inputs[0].count : 0;
     if (s == WFC_OK && (count == 0 || count > UINT32_MAX))
-        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0625", p->model_name, "%zu samples are given; give at least one",
+        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0825", p->model_name, "%zu samples are given; give at least one",
                      count);
     if (s == WFC_OK) {
         out->given_samples = (uint32_t)count;

@@ -1,8 +1,8 @@
 /* Sets of tensors cut into the samples of the pipeline, and what is done sample by sample with the outputs. */
 #include "runtime/host/run.h"
 
-#include "runtime/host/convert.h"
-#include "runtime/host/streams.h"
+#include "runtime/host/elements.h"
+#include "runtime/host/stream_words.h"
 #include "support/mem.h"
 #include <string.h>
 
@@ -15,7 +15,7 @@ static wfc_status wrong_shape(const wfc_prog_tensor *t, const char *what, const 
     char found[WFC_SHAPE_TEXT_BYTES], expected[WFC_SHAPE_TEXT_BYTES];
     wfc_shape_text(x->dims, x->rank, found, sizeof found);
     wfc_shape_text(t->dims, t->rank, expected, sizeof expected);
-    return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0621", t->name,
+    return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0821", t->name,
                     "the tensor given for this %s has shape %s, expected %s%s", what, found, expected,
                     streams_leading_axis(t) ? " (the first axis may be any multiple)" : "");
 }
@@ -29,10 +29,10 @@ static wfc_status add_set(const wfc_prog_tensor *t, const char *what, const wfc_
                           wfc_host_samples *out) {
     wfc_dtype expected, found = (wfc_dtype)x->dtype;
     if (!wfc_dtype_of_onnx(t->host_dtype, &expected))
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0620", t->name,
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0820", t->name,
                         "the program gives this %s the unknown element type %u; compile it again", what, t->host_dtype);
     if (!dtype_fits(found, expected) || (out->count && found != (wfc_dtype)out->dtype))
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0622", t->name,
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0822", t->name,
                         "the tensor given for this %s has elements of type %s, expected %s; convert it before", what,
                         wfc_dtype_name(found), wfc_dtype_name(out->count ? (wfc_dtype)out->dtype : expected));
     bool fits = x->rank == t->rank;
@@ -59,12 +59,12 @@ static wfc_status check_names(const wfc_prog_tensor *tensors, uint32_t count, co
         bool found = false;
         for (uint32_t i = 0; i < count; i++) found |= strcmp(set->data[k].name, tensors[i].name) == 0;
         if (!found)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0623", set->data[k].name,
+            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0823", set->data[k].name,
                          "the program has no %s of this name; it has %s", what, list);
     }
     for (uint32_t i = 0; i < count; i++)
         if (wfc_tensor_list_find(set, tensors[i].name) < 0)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0624", tensors[i].name, "no tensor is given for this %s", what);
+            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0824", tensors[i].name, "no tensor is given for this %s", what);
     wfc_buf_deinit(&known);
     return s;
 }
@@ -84,7 +84,7 @@ wfc_status wfc_host_cut(const wfc_prog_tensor *tensors, uint32_t count, const ch
             ptrdiff_t at = wfc_tensor_list_find(&sets[k], tensors[i].name);
             WFC_TRY(add_set(&tensors[i], what, &sets[k].data[at].tensor, diag, &(*out)[i]));
             if ((*out)[i].count != (*out)[0].count)
-                return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0625", tensors[i].name,
+                return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0825", tensors[i].name,
                                 "%zu samples are given for this %s, %zu for '%s'; give the same number for all",
                                 (*out)[i].count, what, (*out)[0].count, tensors[0].name);
         }
@@ -97,7 +97,7 @@ wfc_status wfc_host_compare(const wfc_program *p, const wfc_host_run *r, const w
     wfc_host_samples *expected;
     wfc_status s = wfc_host_cut(p->outputs, p->output_count, "output", refs, set_count, diag, &expected);
     if (s == WFC_OK && expected[0].count != r->given_samples)
-        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0628", p->outputs[0].name,
+        s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0828", p->outputs[0].name,
                      "%zu reference samples are given for %u input samples; give one for each", expected[0].count,
                      r->given_samples);
     for (uint32_t i = 0; i < p->output_count && s == WFC_OK; i++) {
@@ -106,7 +106,7 @@ wfc_status wfc_host_compare(const wfc_program *p, const wfc_host_run *r, const w
         size_t n = wfc_host_sample_elems(&p->outputs[i]), bytes = n * wfc_dtype_bytes(dtype);
         out[i] = (wfc_comparison){0};
         if (expected[i].dtype != y->dtype)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0622", p->outputs[i].name,
+            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0822", p->outputs[i].name,
                          "the reference has elements of type %s, the output of type %s",
                          wfc_dtype_name((wfc_dtype)expected[i].dtype), wfc_dtype_name(dtype));
         for (uint32_t k = 0; k < r->samples && s == WFC_OK; k++)
@@ -122,11 +122,11 @@ wfc_status wfc_host_top1(const wfc_program *p, const wfc_host_run *r, const wfc_
     uint32_t needed = r->samples < r->given_samples ? r->samples : r->given_samples;
     wfc_dtype label_dtype = (wfc_dtype)labels->dtype, dtype;
     if (wfc_dtype_is_float(label_dtype) || label_dtype == WFC_BOOL || labels->rank != 1)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0629", where,
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0829", where,
                         "labels have %u axes of type %s, expected one axis of integers", labels->rank,
                         wfc_dtype_name(label_dtype));
     if (labels->dims[0] < needed)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0629", where, "%u labels are given for %u samples", labels->dims[0],
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0829", where, "%u labels are given for %u samples", labels->dims[0],
                         needed);
     size_t n = wfc_host_output_sample(&p->outputs[0], &dtype), bytes = n * wfc_dtype_bytes(dtype);
     const uint8_t *y = r->outputs.data[0].tensor.data;

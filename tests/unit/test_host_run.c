@@ -1,9 +1,9 @@
 /* runtime/host: conversion, stream words, comparison, delta-T; without the simulator. */
 #include "runtime/host/compare.h"
-#include "runtime/host/convert.h"
+#include "runtime/host/elements.h"
 #include "runtime/host/run.h"
-#include "runtime/host/stats.h"
-#include "runtime/host/streams.h"
+#include "runtime/host/run_stats.h"
+#include "runtime/host/stream_words.h"
 #include "support/mem.h"
 #include "tests/unit/unit_main.h"
 #include <math.h>
@@ -154,10 +154,10 @@ START_TEST(wrong_names_shapes_and_types_are_refused) {
         uint8_t rank;
         uint32_t dims[3];
     } k_cases[] = {
-        {"y", "WFC-E0623", WFC_F32, 2, {2, 5, 0}}, {"x", "WFC-E0622", WFC_F64, 2, {2, 5, 0}},
-        {"x", "WFC-E0622", WFC_I32, 2, {2, 5, 0}}, {"x", "WFC-E0621", WFC_F32, 2, {4, 5, 0}},
-        {"x", "WFC-E0621", WFC_F32, 2, {5, 2, 0}}, {"x", "WFC-E0621", WFC_F32, 1, {10, 0, 0}},
-        {"x", "WFC-E0621", WFC_F32, 3, {1, 2, 5}}, {"x", "WFC-E0621", WFC_F32, 2, {0, 5, 0}},
+        {"y", "WFC-E0823", WFC_F32, 2, {2, 5, 0}}, {"x", "WFC-E0822", WFC_F64, 2, {2, 5, 0}},
+        {"x", "WFC-E0822", WFC_I32, 2, {2, 5, 0}}, {"x", "WFC-E0821", WFC_F32, 2, {4, 5, 0}},
+        {"x", "WFC-E0821", WFC_F32, 2, {5, 2, 0}}, {"x", "WFC-E0821", WFC_F32, 1, {10, 0, 0}},
+        {"x", "WFC-E0821", WFC_F32, 3, {1, 2, 5}}, {"x", "WFC-E0821", WFC_F32, 2, {0, 5, 0}},
     };
     for (size_t i = 0; i < sizeof k_cases / sizeof *k_cases; i++) {
         wfc_prog_tensor t;

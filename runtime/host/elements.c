@@ -1,4 +1,4 @@
-#include "runtime/host/convert.h"
+#include "runtime/host/elements.h"
 
 #include <stdint.h>
 #include <string.h>

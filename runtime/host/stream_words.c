@@ -1,6 +1,6 @@
-#include "runtime/host/streams.h"
+#include "runtime/host/stream_words.h"
 
-#include "runtime/host/convert.h"
+#include "runtime/host/elements.h"
 #include "support/mem.h"
 #include <string.h>
 
@@ -66,14 +66,14 @@ static bool walk_next(walk *w, size_t *out) {
 static wfc_status walk_start(const wfc_program *p, const wfc_prog_tensor *t, const wfc_prog_stream *s, wfc_diag *diag,
                              walk *out) {
     if (s->run_first > p->run_count || s->run_count > p->run_count - s->run_first)
-        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0610", t->name, "a stream's runs lie outside the program");
+        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0810", t->name, "a stream's runs lie outside the program");
     *out = (walk){.run = p->runs + s->run_first, .elems = wfc_host_sample_elems(t)};
     out->end = out->run + s->run_count;
     return WFC_OK;
 }
 
 static wfc_status wrong_runs(const wfc_prog_tensor *t, wfc_diag *diag) {
-    return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0610", t->name,
+    return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0810", t->name,
                     "the element runs of a stream do not fill its words; the program is damaged, compile it again");
 }
 
@@ -140,7 +140,7 @@ wfc_status wfc_host_pack(const wfc_program *p, const wfc_prog_tensor *t, wfc_dty
                          uint32_t given_count, uint32_t samples, uint32_t *const *streams, wfc_diag *diag) {
     size_t elems = wfc_host_sample_elems(t), size = wfc_dtype_bytes((wfc_dtype)t->dtype);
     if ((unsigned)t->dtype >= WFC_NUM_PE_DTYPES || !wfc_convertible(dtype, (wfc_dtype)t->dtype))
-        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0610", t->name, "%s cannot be sent as %s", wfc_dtype_name(dtype),
+        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0810", t->name, "%s cannot be sent as %s", wfc_dtype_name(dtype),
                         wfc_dtype_name((wfc_dtype)t->dtype));
     uint8_t *elements = wfc_calloc(elems, size);
     if (!elements) return wfc_fail_memory(diag);
@@ -148,7 +148,7 @@ wfc_status wfc_host_pack(const wfc_program *p, const wfc_prog_tensor *t, wfc_dty
     for (uint32_t g = 0; g < given_count && g < samples && s == WFC_OK; g++) {
         size_t good = wfc_convert(dtype, given[g], (wfc_dtype)t->dtype, elements, elems);
         if (good < elems)
-            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0611", t->name,
+            s = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0811", t->name,
                          "element %zu of sample %u does not fit the %s that the wavelets carry; give smaller values",
                          good, g, wfc_dtype_name((wfc_dtype)t->dtype));
         swap_to_little(elements, elems, size);
@@ -162,7 +162,7 @@ wfc_status wfc_host_unpack(const wfc_program *p, const wfc_prog_tensor *t, wfc_d
                            const uint32_t *const *streams, void *out, wfc_diag *diag) {
     size_t elems = wfc_host_sample_elems(t), size = wfc_dtype_bytes((wfc_dtype)t->dtype);
     if ((unsigned)t->dtype >= WFC_NUM_PE_DTYPES || !wfc_convertible((wfc_dtype)t->dtype, dtype))
-        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0610", t->name, "%s cannot be received as %s",
+        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0810", t->name, "%s cannot be received as %s",
                         wfc_dtype_name((wfc_dtype)t->dtype), wfc_dtype_name(dtype));
     uint8_t *elements = wfc_calloc(elems, size);
     if (!elements) return wfc_fail_memory(diag);
@@ -177,7 +177,7 @@ wfc_status wfc_host_unpack(const wfc_program *p, const wfc_prog_tensor *t, wfc_d
         swap_to_little(elements, elems, size);
         uint8_t *to = (uint8_t *)out + i * elems * wfc_dtype_bytes(dtype);
         if (s == WFC_OK && wfc_convert((wfc_dtype)t->dtype, elements, dtype, to, elems) < elems)
-            s = wfc_fail(diag, WFC_ERR_STOPPED, "WFC-E0611", t->name, "an output of sample %u does not fit %s", i,
+            s = wfc_fail(diag, WFC_ERR_STOPPED, "WFC-E0811", t->name, "an output of sample %u does not fit %s", i,
                          wfc_dtype_name(dtype));
     }
     wfc_free(elements);

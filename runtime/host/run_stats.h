@@ -1,6 +1,6 @@
 /* Statistics of a run as JSON. Every field is defined in docs/statistics.md. */
-#ifndef WFC_HOST_STATS_H
-#define WFC_HOST_STATS_H
+#ifndef WFC_HOST_RUN_STATS_H
+#define WFC_HOST_RUN_STATS_H
 
 #include "runtime/host/run.h"
 

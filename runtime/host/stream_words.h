@@ -3,8 +3,8 @@
  *
  * A program tensor of shape [d0, d1, ...] with `samples` = S is one sample of [d0/S, d1, ...] per step of the pipeline.
  * Stream words of sample i lie at [i * words, (i+1) * words); the last word of a sample is padded with zero bits. */
-#ifndef WFC_HOST_STREAMS_H
-#define WFC_HOST_STREAMS_H
+#ifndef WFC_HOST_STREAM_WORDS_H
+#define WFC_HOST_STREAM_WORDS_H
 
 #include "runtime/program/program.h"
 #include "support/diag.h"

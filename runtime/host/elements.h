@@ -1,7 +1,7 @@
 /* Element types at the edge of the wafer: what the user gives and gets (ONNX types) against what wavelets carry.
  * Conversions that could change a value silently do not exist: integers are range-checked, floats are rounded once. */
-#ifndef WFC_HOST_CONVERT_H
-#define WFC_HOST_CONVERT_H
+#ifndef WFC_HOST_ELEMENTS_H
+#define WFC_HOST_ELEMENTS_H
 
 #include "support/dtype.h"
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "runtime/host/stats.h"
+#include "runtime/host/run_stats.h"
 
 #include "support/mem.h"
 #include <jansson.h>

@@ -1,0 +1,123 @@
+/* waferc compile: ONNX file -> IR -> passes -> program file. */
+#include "backend/compile.h"
+#include "cli/cli.h"
+#include "cli/print_after.h"
+#include "frontend/import.h"
+#include "passes/pass.h"
+#include "runtime/host/run_stats.h"
+#include "runtime/program/target.h"
+#include "support/mem.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DIMS = 64, ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_SEED };
+static const cli_option k_options[] = {
+    {'o', "output", "PROG.wafer", "where the program goes"},
+    {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
+    {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
+    {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
+    {ID_SEED, "seed", "N", "of the partitioner's choices (default 1)"},
+    {0},
+};
+
+typedef struct state {
+    const char *output, *target;
+    char *dim_names[MAX_DIMS]; /* owned */
+    int64_t dim_values[MAX_DIMS];
+    uint32_t dim_count;
+    cli_print_after print_after;
+    uint64_t seed;
+} state;
+
+static wfc_status add_dim(cli_context *c, state *st, const char *value) {
+    const char *equals = strrchr(value, '=');
+    uint64_t n;
+    if (!equals || equals == value) return cli_usage_error(c, "--dim", "'%s' is not of the form NAME=VALUE", value);
+    if (st->dim_count == MAX_DIMS) return cli_usage_error(c, "--dim", "given more than %d times", MAX_DIMS);
+    WFC_TRY(cli_number(c, "--dim", equals + 1, 1, INT32_MAX, &n));
+    char *name = wfc_strndup(value, (size_t)(equals - value));
+    if (!name) return wfc_fail_memory(&c->diag);
+    st->dim_names[st->dim_count] = name;
+    st->dim_values[st->dim_count++] = (int64_t)n;
+    return WFC_OK;
+}
+
+static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
+    state *st = ctx;
+    switch (id) {
+    case 'o': st->output = value; return WFC_OK;
+    case ID_TARGET: st->target = value; return WFC_OK;
+    case ID_DIM: return add_dim(c, st, value);
+    case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
+    case ID_SEED: return cli_number(c, "--seed", value, 0, UINT64_MAX, &st->seed);
+    }
+    return WFC_ERR_INTERNAL;
+}
+
+static void summary(const cli_context *c, const char *path, const wfc_program *p) {
+    wfc_stats_pes pes = wfc_stats_count_pes(p);
+    cli_say(c,
+            "%s: %" PRIu32 " layers on %s, %" PRIu32 " of %" PRIu32 " PEs, largest SRAM use %" PRIu32 " of %" PRIu32
+            " bytes, predicted delta-T %.0f cycles\n",
+            path, p->layer_count, p->target.name, pes.used, pes.total, pes.sram_peak_bytes, p->target.sram_bytes,
+            p->predicted_delta_t_cycles);
+}
+
+/* The graph borrows from the import, so it goes first. */
+static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
+    const char *base = strrchr(model, '/');
+    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model};
+    wfc_program program;
+    cli_stage(c, "optimising the graph");
+    WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
+    cli_stage(c, "sizing, placing and emitting");
+    wfc_status s = wfc_be_compile(g, target, &opt, &c->diag, &program);
+    cli_stage(c, "writing the program");
+    if (s == WFC_OK) s = wfc_program_write(&program, st->output, &c->diag);
+    if (s == WFC_OK) summary(c, st->output, &program);
+    wfc_program_deinit(&program);
+    return s;
+}
+
+static wfc_status compile(cli_context *c, state *st, const char *model) {
+    wfc_target target;
+    wfc_graph g;
+    wfc_import *import = NULL;
+    wfc_import_options opt = {
+        .dim_names = (const char *const *)st->dim_names, .dim_values = st->dim_values, .dim_count = st->dim_count};
+    WFC_TRY(wfc_target_load(st->target, &c->diag, &target));
+    wfc_graph_init(&g);
+    cli_stage(c, "reading the model");
+    wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
+    if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g);
+    wfc_graph_deinit(&g);
+    wfc_import_destroy(import);
+    wfc_target_deinit(&target);
+    return s;
+}
+
+static wfc_status run(cli_context *c, int argc, char **argv) {
+    state st = {.target = "lab", .seed = 1};
+    int first;
+    wfc_status s = cli_parse(c, &cli_cmd_compile, argc, argv, set_option, &st, 1, 1, &first);
+    if (s == WFC_OK && !c->finished) {
+        if (!st.output)
+            s = cli_usage_error(c, "-o", "say where the program goes: -o PROG.wafer");
+        else
+            s = compile(c, &st, argv[first]);
+    }
+    for (uint32_t i = 0; i < st.dim_count; i++) wfc_free(st.dim_names[i]);
+    return s;
+}
+
+const cli_command cli_cmd_compile = {
+    .name = "compile",
+    .summary = "Compile an ONNX model into a program for a target",
+    .usage = "MODEL.onnx -o PROG.wafer [OPTIONS]",
+    .notes =
+        "The program appears whole or not at all. A model with operators that are not supported is refused with the\n"
+        "whole list (exit status 3), one that does not fit with the amount that is missing (exit status 4).\n",
+    .options = k_options,
+    .run = run,
+};
