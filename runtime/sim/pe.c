@@ -1,0 +1,284 @@
+/* A PE: contexts, dispatch, one group per cycle; rules 9 to 16 of docs/fabric.md.
+ *
+ * A visit at t first brings the PE to S(t) (groups of a batch, completions, instructions that become current), then
+ * lets the dispatcher and the datapath act once on S(t), then computes when something can happen next. Example: main
+ * alone runs a memory-only vmac of 64 groups. The first group does the whole effect; the PE sleeps until the last
+ * group's cycle. A word that arrives in between wakes it: the batch is caught up to that cycle and the microthread gets
+ * its turn. */
+#include "runtime/sim/engine.h"
+
+/* End of an overhead of `overhead` cycles from `from` on, jitter included. */
+uint64_t pe_held_until(wfc_engine *e, pe *p, uint64_t from, uint32_t overhead) {
+    if (!e->opt.jitter) return from + overhead;
+    return from + overhead + sim_jitter(e, 0x80000000u + p->node, p->overheads++, 4);
+}
+
+/* Makes the instruction at p->pc current on main at `now`. */
+static void arm_main(wfc_engine *e, pe *p) {
+    context *c = &p->ctx[0];
+    if (p->pc >= p->info->cls->insn_count) {
+        sim_trap(e, p, 0, p->pc, "ran past the end of the code");
+        return;
+    }
+    const wfc_insn *in = &p->info->cls->insns[p->pc];
+    c->insn = in;
+    c->pc = p->pc;
+    c->task = p->task;
+    c->ready_at = e->now;
+    if (wfc_isa_lookup(in->op)->timing < WFC_TIME_VECTOR)
+        c->mode = in->op == WFC_OP_WAIT ? CTX_WAIT : CTX_SCALAR;
+    else if (in->flags & WFC_FLAG_ASYNC)
+        c->mode = CTX_ISSUE;
+    else if (issue_vector(e, p, c, in, p->pc)) {
+        e->result->instructions++;
+        p->ran = true;
+        c->mode = CTX_VEC;
+        c->ready_at = pe_held_until(e, p, e->now, p->info->costs[p->pc].overhead);
+        if (c->groups_left == 0 && c->ready_at == e->now) c->ready_at++;
+    }
+}
+
+/* Where main goes on: the next instruction, after the back edges of the loops that end there. */
+static void next_main(wfc_engine *e, pe *p, uint32_t next) {
+    while (p->depth && next == p->loops[p->depth - 1].end) {
+        loop_frame *f = &p->loops[p->depth - 1];
+        if (--f->left) {
+            next = f->start;
+            break;
+        }
+        p->depth--;
+    }
+    p->pc = next;
+    arm_main(e, p);
+}
+
+static void completion_action(wfc_engine *e, pe *p, const context *c, unsigned k) {
+    unsigned task = c->insn->imm & 63;
+    if (!(c->insn->flags & (WFC_FLAG_ACT | WFC_FLAG_UBLK))) return;
+    if (!(p->info->tasks >> task & 1) || c->insn->imm >= WFC_NUM_TASKS) {
+        sim_trap(e, p, k, c->pc, "completion names task %u, which does not exist", c->insn->imm);
+        return;
+    }
+    if (c->insn->flags & WFC_FLAG_ACT) p->active |= 1ull << task;
+    if (c->insn->flags & WFC_FLAG_UBLK) p->blocked &= ~(1ull << task);
+}
+
+/* Context k has executed its last group; this is the first cycle in which that shows. */
+static void finish(wfc_engine *e, pe *p, unsigned k) {
+    context *c = &p->ctx[k];
+    if (k > 0) {
+        c->mode = CTX_IDLE;
+        completion_action(e, p, c, k);
+        return;
+    }
+    bool vector = c->mode == CTX_VEC, scalar = c->mode == CTX_SCALAR;
+    c->mode = CTX_IDLE;
+    if (vector) completion_action(e, p, c, k);
+    if (scalar && p->task == NONE8) return; /* end, halt */
+    next_main(e, p, scalar ? p->next_pc : p->pc + 1);
+}
+
+/* Brings contexts to S(now): the finished one, empty vectors whose overhead is over, a dispatched task's first one. */
+static void advance(wfc_engine *e, pe *p) {
+    if (p->finishing != NONE8 && e->now >= p->datapath_free) {
+        unsigned k = p->finishing;
+        p->finishing = NONE8;
+        finish(e, p, k);
+    }
+    for (unsigned k = 0; k < p->info->contexts && !e->trap.set; k++) {
+        context *c = &p->ctx[k];
+        if (c->mode == CTX_ARM && e->now >= c->ready_at) {
+            p->pc = c->pc;
+            arm_main(e, p);
+        } else if (c->mode == CTX_VEC && c->groups_left == 0 && k != p->finishing && e->now >= c->ready_at) {
+            sim_acted(e, e->now);
+            finish(e, p, k);
+        }
+    }
+}
+
+static uint64_t runnable(const wfc_engine *e, const pe *p) {
+    uint64_t tasks = p->active & ~p->blocked & ~p->info->data_tasks;
+    for (uint64_t m = p->info->data_tasks & ~p->blocked; m && p->in_nonempty; m &= m - 1) {
+        unsigned id = low_bit(m);
+        const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
+        const word *w = chan_head(e, p->in_chan0 + p->info->in_local[t->queue]);
+        if (w && !w->ctl) tasks |= 1ull << id;
+    }
+    return tasks;
+}
+
+/* Rule 15. */
+static void dispatch(wfc_engine *e, pe *p) {
+    if (p->task != NONE8 || p->halted || p->ctx[0].mode != CTX_IDLE || p->finishing == 0) return;
+    uint64_t tasks = runnable(e, p);
+    if (!tasks) return;
+    unsigned id = low_bit(tasks);
+    const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
+    if (t->kind == WFC_TASK_DATA) {
+        word w = chan_pop(e, p->in_chan0 + p->info->in_local[t->queue]);
+        p->r[1] = w.value;
+        if (t->flags & WFC_TASK_SPLIT) {
+            p->r[1] = w.value & 0xffff;
+            p->r[2] = elem_widen(WFC_F16, w.value >> 16);
+        }
+    } else {
+        p->active &= ~(1ull << id);
+    }
+    p->task = (uint8_t)id;
+    p->depth = 0;
+    context *c = &p->ctx[0];
+    c->mode = CTX_ARM;
+    c->pc = t->entry;
+    c->task = p->task;
+    uint32_t overhead = e->target->task_overhead ? e->target->task_overhead : 1;
+    c->ready_at = pe_held_until(e, p, e->now, overhead);
+    sim_acted(e, c->ready_at);
+}
+
+/* Rule 16. Returns the tasks to be activated: they were not active in S(now), so the caller sets them after dispatch.
+ */
+static uint64_t take_control_words(wfc_engine *e, pe *p) {
+    uint64_t tasks = 0;
+    for (uint32_t m = p->in_nonempty; m; m &= m - 1) {
+        uint32_t c = p->in_chan0 + low_bit(m);
+        const word *w = chan_head(e, c);
+        if (!w || !w->ctl) continue;
+        unsigned id = w->value >> 4 & 63;
+        if (!(p->info->tasks >> id & 1))
+            sim_trap(e, p, NONE8, 0, "a control word names task %u, which does not exist", id);
+        chan_pop(e, c);
+        tasks |= 1ull << id;
+        sim_acted(e, e->now + 1);
+    }
+    return tasks;
+}
+
+static bool ready(const wfc_engine *e, const pe *p, unsigned k, uint64_t at) {
+    const context *c = &p->ctx[k];
+    bool no_input;
+    if (c->mode == CTX_IDLE || c->mode == CTX_ARM || c->ready_at > at) return false;
+    switch ((ctx_mode)c->mode) {
+    case CTX_SCALAR: return true;
+    case CTX_WAIT:
+    case CTX_ISSUE: return p->ctx[c->insn->c].mode == CTX_IDLE;
+    case CTX_VEC: return c->groups_left > 0 && (!c->fabric || queue_ready(e, p, c, &no_input));
+    case CTX_IDLE:
+    case CTX_ARM: break;
+    }
+    return false;
+}
+
+static void issue_async(wfc_engine *e, pe *p, const context *c) {
+    context *u = &p->ctx[c->insn->c];
+    if (!issue_vector(e, p, u, c->insn, c->pc)) return;
+    u->mode = CTX_VEC;
+    u->task = p->task;
+    u->ready_at = pe_held_until(e, p, e->now + 1, p->info->costs[c->pc].overhead);
+    if (u->groups_left == 0 && u->ready_at == e->now + 1) u->ready_at++;
+}
+
+static void execute(wfc_engine *e, pe *p, unsigned k) {
+    context *c = &p->ctx[k];
+    uint32_t cycles = 1, busy = 1;
+    bool last = true;
+    if (c->mode == CTX_VEC) {
+        cycles = c->cycles_per_group;
+        busy = c->busy_per_group < cycles ? c->busy_per_group : cycles;
+        if (c->fabric) {
+            queue_group(e, p, c);
+        } else {
+            if (!c->effect_done) vec_run(e, p, c);
+            c->effect_done = true;
+            c->groups_left--;
+        }
+        last = c->groups_left == 0;
+    } else {
+        e->result->instructions++;
+        if (c->mode == CTX_ISSUE)
+            issue_async(e, p, c);
+        else if (c->mode == CTX_SCALAR)
+            cycles = busy = exec_scalar(e, p, c->insn);
+        p->ran = true;
+    }
+    p->pointer = (uint8_t)((k + 1) % WFC_NUM_CONTEXTS);
+    p->group_cycle = e->now;
+    p->group_cycles = cycles;
+    p->group_busy = busy;
+    p->datapath_free = e->now + cycles;
+    if (last) p->finishing = (uint8_t)k;
+    sim_acted(e, p->datapath_free);
+}
+
+/* The first ready context from the pointer on; NONE8 when none is. */
+static unsigned select_context(const wfc_engine *e, const pe *p, uint64_t at, unsigned except) {
+    unsigned n = p->info->contexts;
+    for (unsigned i = 0, k = p->pointer < n ? p->pointer : 0; i < n; i++, k = k + 1 == n ? 0 : k + 1)
+        if (k != except && p->ctx[k].mode != CTX_IDLE && ready(e, p, k, at)) return k;
+    return NONE8;
+}
+
+/* Rule 19: the cause of the cycles in which the datapath is free and no group starts. */
+static unsigned lost_cause(const wfc_engine *e, const pe *p) {
+    unsigned cause = WFC_CAUSE_IDLE;
+    for (unsigned k = 0; k < p->info->contexts; k++) {
+        const context *c = &p->ctx[k];
+        if (c->mode == CTX_IDLE) continue;
+        if (c->ready_at > e->now) return WFC_CAUSE_OVERHEAD;
+        bool no_input = false;
+        if (c->mode != CTX_VEC || !c->fabric || queue_ready(e, p, c, &no_input)) continue;
+        if (no_input)
+            cause = WFC_CAUSE_NO_INPUT;
+        else if (cause == WFC_CAUSE_IDLE)
+            cause = WFC_CAUSE_BACK_PRESSURE;
+    }
+    return cause;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* First cycle after now in which this PE can act without a further event; events (words, credits) wake it anyway. */
+static uint64_t next_visit(wfc_engine *e, pe *p, unsigned executed, bool popped) {
+    uint64_t next = popped ? e->now + 1 : NEVER;
+    if (p->task == NONE8 && !p->halted && p->finishing != 0 && (p->active & ~p->blocked)) next = e->now + 1;
+    for (uint32_t m = p->in_nonempty; m; m &= m - 1) {
+        const chan *ch = &e->chans[p->in_chan0 + low_bit(m)];
+        uint64_t visible = e->words[ch->ring + ch->head].visible;
+        if (visible > e->now) next = sooner(next, visible);
+    }
+    uint64_t free_at = p->datapath_free;
+    const context *c = executed == NONE8 ? NULL : &p->ctx[executed];
+    bool batch = c && c->mode == CTX_VEC && !c->fabric && c->groups_left > 1 && !e->opt.no_skip &&
+                 select_context(e, p, free_at, executed) == NONE8;
+    if (batch) {
+        p->batch = (uint8_t)executed;
+        next = sooner(next, free_at + (uint64_t)(c->groups_left - 1) * c->cycles_per_group);
+    } else if (free_at > e->now) {
+        next = sooner(next, free_at);
+    }
+    for (unsigned k = 0; k < p->info->contexts; k++)
+        if (p->ctx[k].mode != CTX_IDLE && p->ctx[k].ready_at > e->now) next = sooner(next, p->ctx[k].ready_at);
+    return next;
+}
+
+void pe_visit(wfc_engine *e, uint32_t node) {
+    pe *p = &e->pes[node];
+    if (!p->info) return;
+    stats_settle(e, p, e->now);
+    p->batch = NONE8;
+    advance(e, p);
+    if (e->trap.set) return;
+    uint32_t before = p->in_nonempty;
+    bool idle = p->task == NONE8;
+    dispatch(e, p);
+    bool popped = idle && p->task != NONE8;
+    uint64_t activated = before ? take_control_words(e, p) : 0;
+    unsigned k = NONE8;
+    if (e->now >= p->datapath_free && (k = select_context(e, p, e->now, NONE8)) != NONE8) execute(e, p, k);
+    p->active |= activated;
+    if (k == NONE8) p->lost = (uint8_t)lost_cause(e, p);
+    uint64_t next = next_visit(e, p, k, popped || activated);
+    if (next != NEVER) sim_wake(e, ent_pe(node), next);
+}
