@@ -8,13 +8,19 @@
 typedef struct wfc_import_options {
     const char *const *dim_names;
     const int64_t *dim_values;
-    uint32_t dim_count;         /* --dim NAME=V */
+    uint32_t dim_count;         /* --dim NAME=V; an axis without a name is "INPUT[AXIS]" */
     uint64_t fold_budget_bytes; /* 0: default 1 GiB; bytes that folding may create */
+    /* Values of graph inputs, offered: taken as constants only for an input all of whose uses say a shape, axes or the
+     * like (by rule per operator); all other inputs stay inputs. Copied. */
+    const char *const *bound_names;
+    const wfc_tensor *bound_values;
+    uint32_t bound_count;
 } wfc_import_options;
 
 typedef struct wfc_import wfc_import; /* keeps the bytes of the file alive that constants borrow */
 /* Reads `path`. Errors: WFC_ERR_INPUT (malformed, unbound dim, ...), WFC_ERR_UNSUPPORTED after listing every
- * unsupported node, WFC_ERR_IO. The graph borrows from *out_import: destroy the graph first. */
+ * unsupported node, WFC_ERR_IO. The graph borrows from *out_import: destroy the graph first. After an error *out_import
+ * is NULL and the graph good for nothing but wfc_graph_deinit. */
 WFC_MUST_USE wfc_status wfc_import_onnx(const char *path, const wfc_import_options *opt, wfc_diag *diag, wfc_graph *g,
                                         wfc_import **out_import);
 void wfc_import_destroy(wfc_import *im);

@@ -1,0 +1,173 @@
+/* What a converter in frontend/ops/ sees: its node, the values it reads and makes, attributes, ways to fail.
+ *
+ * A converter turns one ONNX node into core ops (run time) or into constants (all that it reads is known now). It
+ * returns WFC_OK after setting every output, or the status of wfc_fe_unsupported / wfc_fe_invalid. */
+#ifndef WFC_FRONTEND_CONVERT_H
+#define WFC_FRONTEND_CONVERT_H
+
+#include "frontend/model.h"
+
+enum {
+    WFC_FE_NEWEST_OPSET = 23,    /* newest version of the default domain whose changes we have read */
+    WFC_FE_VARIADIC = 0xffff,    /* max_in: any number */
+    WFC_FE_MAX_ELEMS = INT32_MAX /* elements of one run-time tensor */
+};
+
+typedef enum wfc_fe_state {
+    WFC_FE_UNSET = 0,
+    WFC_FE_CONST,   /* `konst` holds it */
+    WFC_FE_RUNTIME, /* `ir` holds it; float32 */
+    WFC_FE_POISON   /* made by a node that was refused: nothing is known */
+} wfc_fe_state;
+
+typedef struct wfc_fe_value {
+    const char *name; /* raw ONNX name */
+    uint8_t state;
+    bool initialized; /* an initializer gives it */
+    bool has_ir;      /* `ir` is set (a constant gets one at its first use at run time) */
+    wfc_fe_const konst;
+    wfc_value ir;
+    uint32_t uses;                    /* by nodes and graph outputs */
+    uint32_t other_uses;              /* of `uses`, those where the value itself is data (not a shape, axes, ...) */
+    uint32_t producer;                /* node index, UINT32_MAX: input or initializer */
+    const Onnx__ValueInfoProto *info; /* declared type, NULL when unknown */
+} wfc_fe_value;
+
+typedef struct wfc_fe_op wfc_fe_op;
+
+typedef struct wfc_fe_node {
+    const Onnx__NodeProto *proto;
+    const char *loc; /* name in messages, locations and reports; unique in the model */
+    const wfc_fe_op *op;
+    int opset; /* version of the node's domain that the model imports */
+    uint32_t in_count, out_count;
+    uint32_t *in, *out; /* value indices, UINT32_MAX: left out */
+    bool dead;          /* no output depends on it */
+    bool refused;
+} wfc_fe_node;
+
+typedef struct wfc_fe_ctx {
+    wfc_fe_model *model;
+    const wfc_import_options *opt;
+    wfc_diag *diag;
+    wfc_graph *g;
+    wfc_fe_value *values; /* sorted by name */
+    uint32_t value_count;
+    wfc_fe_node *nodes;
+    uint32_t node_count;
+    uint32_t *indices; /* storage of all nodes' in and out */
+    uint32_t *order;   /* nodes in execution order */
+    wfc_arena arena;   /* locations */
+    wfc_buf refusals;  /* lines of the list of unsupported nodes */
+    uint32_t refusal_count;
+} wfc_fe_ctx;
+
+/* One ONNX operator. The attribute list holds "name:kind" separated by blanks, kind i f s t I F S (one or many
+ * integers, floats, strings, a tensor). */
+struct wfc_fe_op {
+    wfc_op_info info;
+    uint16_t min_in, max_in, max_out;
+    uint32_t static_inputs; /* bit k: input k only says a shape, axes or the like, and must be known at import */
+    const char *attributes;
+    wfc_status (*convert)(wfc_fe_ctx *c, wfc_fe_node *n);
+};
+/* The table of ops_table.c; NULL when there is none of that name. "ai.onnx" is the default domain "". */
+const wfc_fe_op *wfc_fe_find_op(const char *domain, const char *name);
+
+/* Adds a line to the list of what is not supported and returns WFC_ERR_UNSUPPORTED: the import goes on to collect all.
+ */
+WFC_MUST_USE wfc_status wfc_fe_unsupported(wfc_fe_ctx *c, wfc_fe_node *n, const char *fmt, ...) WFC_PRINTF(3, 4);
+/* The model breaks ONNX's own rules at this node: ends the import. */
+WFC_MUST_USE wfc_status wfc_fe_invalid(wfc_fe_ctx *c, const wfc_fe_node *n, const char *fmt, ...) WFC_PRINTF(3, 4);
+
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
+/* Input k, NULL when it is left out. */
+wfc_fe_value *wfc_fe_input(const wfc_fe_ctx *c, const wfc_fe_node *n, unsigned k);
+/* Input k as a constant known now; WFC_ERR_UNSUPPORTED when it depends on run-time data. NULL when left out. */
+WFC_MUST_USE wfc_status wfc_fe_const_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const **out);
+/* Input k as integers (int32 or int64 constant of rank 0 or 1); *out malloc'ed. Left out: *out NULL, *count 0. */
+WFC_MUST_USE wfc_status wfc_fe_int_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, int64_t **out, size_t *count);
+/* Input k as a run-time float32 value; a constant becomes an IR const at its first use. */
+WFC_MUST_USE wfc_status wfc_fe_ir_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value *out);
+/* The same under another shape of as many elements: a constant in place, a run-time value by a reshape. */
+WFC_MUST_USE wfc_status wfc_fe_ir_input_as(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, uint8_t rank, const int64_t *dims,
+                                           wfc_value *out);
+/* Shape of a value (constant or run time), rank and dims. */
+void wfc_fe_shape(const wfc_fe_ctx *c, const wfc_fe_value *v, uint8_t *rank, int64_t *dims);
+wfc_dtype wfc_fe_value_dtype(const wfc_fe_ctx *c, const wfc_fe_value *v);
+/* True when every input that is given is a constant. */
+bool wfc_fe_all_const(const wfc_fe_ctx *c, const wfc_fe_node *n);
+
+/* Sets output k (ignored when left out). */
+WFC_MUST_USE wfc_status wfc_fe_set_ir(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value v);
+WFC_MUST_USE wfc_status wfc_fe_set_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const *v);
+/* Output k is the same value as input 0. */
+WFC_MUST_USE wfc_status wfc_fe_set_same(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v);
+/* A constant with zeroed bytes to be filled (cast `bytes`), charged to the folding budget. */
+WFC_MUST_USE wfc_status wfc_fe_new_const(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, uint8_t rank,
+                                         const int64_t *dims, wfc_fe_const *out, void **out_bytes);
+/* The IR's name for the node's result: the ONNX name of output 0; NULL (the IR makes one) when it is left out. */
+const char *wfc_fe_name(const wfc_fe_ctx *c, const wfc_fe_node *n);
+/* The value as an IR value of any element type, for graph outputs. */
+WFC_MUST_USE wfc_status wfc_fe_const_to_ir(wfc_fe_ctx *c, wfc_fe_value *v);
+/* int64 dims to an IR shape: WFC_ERR_UNSUPPORTED for empty or too large tensors. */
+WFC_MUST_USE wfc_status wfc_fe_ir_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t rank, const int64_t *dims,
+                                        wfc_shape *out);
+/* Axis in -rank..rank-1 (or rank where `past_end`) to 0..; WFC_ERR_INPUT otherwise. */
+WFC_MUST_USE wfc_status wfc_fe_axis(wfc_fe_ctx *c, const wfc_fe_node *n, int64_t axis, unsigned rank, bool past_end,
+                                    unsigned *out);
+/* A map named after the node, float32: operands a, b, c of the text. */
+WFC_MUST_USE wfc_status wfc_fe_map(wfc_fe_ctx *c, const wfc_fe_node *n, const char *expr, const wfc_value *operands,
+                                   uint32_t count, wfc_value *out);
+
+/* The same from nodes, for expressions with constants that have no exact text. */
+WFC_MUST_USE wfc_status wfc_fe_map_expr(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_expr_node *nodes, uint16_t node_count,
+                                        const wfc_value *operands, uint32_t count, wfc_value *out);
+
+/* --- attributes: kinds were checked against the op's list before convert ----------------------------------------- */
+
+const Onnx__AttributeProto *wfc_fe_attr(const wfc_fe_node *n, const char *name);
+int64_t wfc_fe_attr_int(const wfc_fe_node *n, const char *name, int64_t fallback);
+float wfc_fe_attr_float(const wfc_fe_node *n, const char *name, float fallback);
+/* Whether a string attribute equals `text`; an absent one equals NULL only. */
+bool wfc_fe_attr_is(const wfc_fe_node *n, const char *name, const char *text);
+/* Borrowed integers of a list; NULL when absent. */
+const int64_t *wfc_fe_attr_ints(const wfc_fe_node *n, const char *name, size_t *count);
+
+/* --- index spaces ------------------------------------------------------------------------------------------------ */
+
+/* Appends a variable; outputs first, then reduced ones. Returns its number. The letter must be new, at most 16. */
+unsigned wfc_fe_space_var(wfc_space *s, char letter, uint32_t extent);
+/* contract(a, b), or with operands and coordinates swapped where only a is constant, so that a is the activation. */
+WFC_MUST_USE wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_value a, wfc_value b, wfc_space *s,
+                                        wfc_value *out);
+
+/* --- windows of Conv and the pools -------------------------------------------------------------------------------- */
+
+typedef struct wfc_fe_window {
+    unsigned rank; /* spatial axes, at most 3 */
+    int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
+} wfc_fe_window;
+/* Reads kernel_shape (or takes `weight_kernel` [rank] when not NULL), strides, dilations, pads, auto_pad, and
+ * computes out; `in` and rank are the caller's. */
+WFC_MUST_USE wfc_status wfc_fe_window_read(wfc_fe_ctx *c, wfc_fe_node *n, const int64_t *weight_kernel, bool ceil_mode,
+                                           wfc_fe_window *w);
+/* Adds output variables (z y x) / kernel variables (r s t) to the space and fills a[2..] of the operand. */
+void wfc_fe_window_outputs(const wfc_fe_window *w, wfc_space *s);
+void wfc_fe_window_kernel(const wfc_fe_window *w, wfc_space *s, unsigned first_output, unsigned first_axis);
+
+/* --- host copies for folding -------------------------------------------------------------------------------------- */
+
+/* dst (row-major, dims[rank]) = src element offset + sum of index * stride (in elements), for elements of `width`
+ * bytes. The caller guarantees the range. */
+void wfc_fe_strided_copy(void *dst, const void *src, unsigned width, uint8_t rank, const int64_t *dims,
+                         const int64_t *strides, int64_t offset);
+void wfc_fe_row_major(uint8_t rank, const int64_t *dims, int64_t *strides);
+/* Numpy broadcast of two shapes; false when they do not agree. */
+bool wfc_fe_broadcast(uint8_t ra, const int64_t *a, uint8_t rb, const int64_t *b, uint8_t *rank, int64_t *dims);
+/* Element i of an integer tensor (signed types, bool, or unsigned up to 63 bits), exactly. */
+int64_t wfc_fe_get_int(const wfc_fe_const *t, uint64_t i);
+void wfc_fe_put_int(wfc_dtype t, void *bytes, uint64_t i, int64_t v);
+
+#endif

@@ -1,0 +1,93 @@
+/* The import: file -> names -> order -> one converter per node -> IR. */
+#include "frontend/convert.h"
+#include "frontend/inputs.h"
+#include "frontend/names.h"
+#include <string.h>
+
+static bool reads_poison(const wfc_fe_ctx *c, const wfc_fe_node *n) {
+    for (unsigned k = 0; k < n->in_count; k++) {
+        const wfc_fe_value *v = wfc_fe_input(c, n, k);
+        if (v && v->state == WFC_FE_POISON) return true;
+    }
+    return false;
+}
+
+/* The new core ops of a node, constants and inputs apart, carry its name. */
+static wfc_status add_locs(wfc_fe_ctx *c, const wfc_fe_node *n, size_t first) {
+    for (size_t i = first; i < c->g->nodes.count; i++) {
+        wfc_value v = {(uint32_t)i};
+        uint8_t op = wfc_ir_node_c(c->g, v)->op;
+        if (op != WFC_CORE_CONST && op != WFC_CORE_INPUT) WFC_TRY(wfc_ir_add_loc(c->g, v, n->loc));
+    }
+    return WFC_OK;
+}
+
+static wfc_status convert_node(wfc_fe_ctx *c, wfc_fe_node *n) {
+    wfc_status status = WFC_OK;
+    bool blind = n->refused || reads_poison(c, n);
+    if (!blind) {
+        size_t first = c->g->nodes.count;
+        status = n->op->convert(c, n);
+        if (status == WFC_OK) return add_locs(c, n, first);
+        if (status != WFC_ERR_UNSUPPORTED) return status;
+    }
+    for (unsigned k = 0; k < n->out_count; k++)
+        if (n->out[k] != UINT32_MAX) WFC_TRY(wfc_fe_placeholder(c, &c->values[n->out[k]]));
+    return WFC_OK;
+}
+
+static wfc_status check_nodes(wfc_fe_ctx *c) {
+    uint32_t dead = 0;
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        dead += c->nodes[i].dead;
+        if (c->nodes[i].dead) continue;
+        wfc_status s = wfc_fe_check_node(c, &c->nodes[i]);
+        if (s != WFC_OK && s != WFC_ERR_UNSUPPORTED) return s;
+    }
+    if (dead)
+        wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0218", c->model->path,
+                     "%u of %u nodes were left out: no output depends on them", dead, c->node_count);
+    return WFC_OK;
+}
+
+static wfc_status run(wfc_fe_ctx *c) {
+    WFC_TRY(wfc_fe_names_build(c));
+    WFC_TRY(wfc_fe_order_build(c));
+    WFC_TRY(wfc_fe_add_initializers(c));
+    WFC_TRY(check_nodes(c));
+    WFC_TRY(wfc_fe_add_inputs(c));
+    for (uint32_t i = 0; i < c->node_count; i++)
+        if (c->order[i] != UINT32_MAX) WFC_TRY(convert_node(c, &c->nodes[c->order[i]]));
+    WFC_TRY(wfc_fe_add_outputs(c));
+    if (c->refusals.failed) return wfc_fail_memory(c->diag);
+    if (c->refusal_count)
+        return wfc_fail(c->diag, WFC_ERR_UNSUPPORTED, "WFC-E0214", c->model->path,
+                        "this model cannot be compiled, for %u reason%s ('waferc ops' lists what can):%s",
+                        c->refusal_count, c->refusal_count == 1 ? "" : "s", c->refusals.data);
+    if (wfc_ir_verify(c->g, c->diag) != WFC_OK)
+        return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0219", c->model->path,
+                        "the import made a graph that does not verify; this is a fault of waferc, please report it");
+    return WFC_OK;
+}
+
+wfc_status wfc_import_onnx(const char *path, const wfc_import_options *opt, wfc_diag *diag, wfc_graph *g,
+                           wfc_import **out_import) {
+    wfc_fe_model model;
+    *out_import = NULL;
+    WFC_TRY(wfc_fe_model_load(&model, path, opt, diag));
+    wfc_fe_ctx c = {.model = &model, .opt = opt, .diag = diag, .g = g};
+    wfc_arena_init(&c.arena);
+    wfc_status status = run(&c);
+    wfc_free(c.values);
+    wfc_free(c.nodes);
+    wfc_free(c.indices);
+    wfc_free(c.order);
+    wfc_arena_deinit(&c.arena);
+    wfc_buf_deinit(&c.refusals);
+    if (status == WFC_OK) {
+        *out_import = model.import;
+        model.import = NULL;
+    }
+    wfc_fe_model_deinit(&model);
+    return status;
+}

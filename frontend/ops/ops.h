@@ -1,0 +1,42 @@
+/* The operators, one record each, defined in the family files of this folder and gathered by ops_table.c. */
+#ifndef WFC_FRONTEND_OPS_OPS_H
+#define WFC_FRONTEND_OPS_OPS_H
+
+#include "frontend/convert.h"
+
+/* X(record suffix), sorted by the operator's name. */
+#define WFC_FE_OPS(X)                                                                                                  \
+    X(add)                                                                                                             \
+    X(averagepool)                                                                                                     \
+    X(cast)                                                                                                            \
+    X(clip)                                                                                                            \
+    X(concat)                                                                                                          \
+    X(constant)                                                                                                        \
+    X(constant_of_shape)                                                                                               \
+    X(conv)                                                                                                            \
+    X(expand)                                                                                                          \
+    X(flatten)                                                                                                         \
+    X(gather)                                                                                                          \
+    X(gemm)                                                                                                            \
+    X(identity)                                                                                                        \
+    X(matmul)                                                                                                          \
+    X(maxpool)                                                                                                         \
+    X(mul)                                                                                                             \
+    X(pad)                                                                                                             \
+    X(range)                                                                                                           \
+    X(relu)                                                                                                            \
+    X(reshape)                                                                                                         \
+    X(shape)                                                                                                           \
+    X(sigmoid)                                                                                                         \
+    X(slice)                                                                                                           \
+    X(softmax)                                                                                                         \
+    X(squeeze)                                                                                                         \
+    X(tanh)                                                                                                            \
+    X(transpose)                                                                                                       \
+    X(unsqueeze)
+
+#define WFC_FE_DECLARE(suffix) extern const wfc_fe_op wfc_fe_op_##suffix;
+WFC_FE_OPS(WFC_FE_DECLARE)
+#undef WFC_FE_DECLARE
+
+#endif

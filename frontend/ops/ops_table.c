@@ -1,0 +1,35 @@
+/* The table of operators behind the import and behind `waferc ops`. */
+#include "frontend/ops/ops.h"
+#include <string.h>
+#include <threads.h>
+
+#define POINTER(suffix) &wfc_fe_op_##suffix,
+static const wfc_fe_op *const table[] = {WFC_FE_OPS(POINTER)};
+enum { NUM_OPS = sizeof table / sizeof table[0] };
+
+/* Sorted by name (a test checks it). Many hostile nodes may ask: binary search. */
+const wfc_fe_op *wfc_fe_find_op(const char *domain, const char *name) {
+    unsigned lo = 0, hi = NUM_OPS;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        int d = strcmp(table[mid]->info.name, name);
+        if (d == 0) return strcmp(table[mid]->info.domain, domain) == 0 ? table[mid] : NULL;
+        if (d < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+static wfc_op_info infos[NUM_OPS];
+static void fill_infos(void) {
+    for (unsigned i = 0; i < NUM_OPS; i++) infos[i] = table[i]->info;
+}
+
+const wfc_op_info *wfc_import_ops(uint32_t *out_count) {
+    static once_flag once = ONCE_FLAG_INIT;
+    call_once(&once, fill_infos);
+    *out_count = NUM_OPS;
+    return infos;
+}

@@ -1,0 +1,203 @@
+/* Gather, Concat, Slice, Expand between constants: what shape arithmetic is made of. */
+#include "frontend/convert.h"
+#include "frontend/ops/ops.h"
+#include <string.h>
+
+/* --- Gather --------------------------------------------------------------------------------------------------------
+ */
+
+static wfc_status gather_rows(wfc_fe_ctx *c, const wfc_fe_node *n, const wfc_fe_const *data, const wfc_fe_const *index,
+                              unsigned axis, uint8_t *to) {
+    uint64_t outer = 1, inner = wfc_dtype_bytes((wfc_dtype)data->dtype);
+    for (unsigned i = 0; i < axis; i++) outer *= (uint64_t)data->dims[i];
+    for (unsigned i = axis + 1; i < data->rank; i++) inner *= (uint64_t)data->dims[i];
+    int64_t extent = data->dims[axis];
+    for (uint64_t o = 0; o < outer; o++)
+        for (uint64_t k = 0; k < index->elems; k++, to += inner) {
+            int64_t i = wfc_fe_get_int(index, k);
+            if (i < -extent || i >= extent)
+                return wfc_fe_invalid(c, n, "index %lld is out of range for extent %lld", (long long)i,
+                                      (long long)extent);
+            if (i < 0) i += extent;
+            memcpy(to, (const uint8_t *)data->bytes + (o * (uint64_t)extent + (uint64_t)i) * inner, (size_t)inner);
+        }
+    return WFC_OK;
+}
+
+static wfc_status convert_gather(wfc_fe_ctx *c, wfc_fe_node *n) {
+    const wfc_fe_const *data, *index;
+    wfc_fe_const out;
+    void *bytes;
+    unsigned axis;
+    int64_t dims[WFC_IR_MAX_RANK];
+    WFC_TRY(wfc_fe_const_input(c, n, 0, &data));
+    WFC_TRY(wfc_fe_const_input(c, n, 1, &index));
+    if (index->dtype != WFC_I64 && index->dtype != WFC_I32) return wfc_fe_invalid(c, n, "indices are not integers");
+    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 0), data->rank, false, &axis));
+    if (data->rank - 1 + index->rank > WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
+    uint8_t rank = 0;
+    for (unsigned i = 0; i < axis; i++) dims[rank++] = data->dims[i];
+    for (unsigned i = 0; i < index->rank; i++) dims[rank++] = index->dims[i];
+    for (unsigned i = axis + 1; i < data->rank; i++) dims[rank++] = data->dims[i];
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)data->dtype, rank, dims, &out, &bytes));
+    if (out.elems) WFC_TRY(gather_rows(c, n, data, index, axis, bytes));
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+
+/* --- Concat --------------------------------------------------------------------------------------------------------
+ */
+
+static wfc_status concat_dims(wfc_fe_ctx *c, wfc_fe_node *n, unsigned *axis, int64_t *dims) {
+    const wfc_fe_const *first, *t;
+    if (!wfc_fe_attr(n, "axis") && n->opset >= 4) return wfc_fe_invalid(c, n, "no attribute 'axis'");
+    WFC_TRY(wfc_fe_const_input(c, n, 0, &first));
+    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 1), first->rank, false, axis));
+    memcpy(dims, first->dims, sizeof *dims * first->rank);
+    for (unsigned k = 1; k < n->in_count; k++) {
+        WFC_TRY(wfc_fe_const_input(c, n, k, &t));
+        if (!t || t->dtype != first->dtype || t->rank != first->rank)
+            return wfc_fe_invalid(c, n, "input %u differs from input 0 in element type or number of axes", k);
+        for (unsigned i = 0; i < t->rank; i++)
+            if (i != *axis && t->dims[i] != first->dims[i])
+                return wfc_fe_invalid(c, n, "input %u differs from input 0 on axis %u", k, i);
+        dims[*axis] += t->dims[*axis]; /* each below 2^32, at most 2^22 inputs */
+    }
+    return WFC_OK;
+}
+
+static wfc_status convert_concat(wfc_fe_ctx *c, wfc_fe_node *n) {
+    unsigned axis;
+    int64_t dims[WFC_IR_MAX_RANK];
+    wfc_fe_const out;
+    void *bytes;
+    WFC_TRY(concat_dims(c, n, &axis, dims));
+    const wfc_fe_const *first = &wfc_fe_input(c, n, 0)->konst;
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)first->dtype, first->rank, dims, &out, &bytes));
+    if (!out.elems) return wfc_fe_set_const(c, n, 0, &out);
+    uint64_t outer = 1, inner = wfc_dtype_bytes((wfc_dtype)first->dtype);
+    for (unsigned i = 0; i < axis; i++) outer *= (uint64_t)dims[i];
+    for (unsigned i = axis + 1; i < out.rank; i++) inner *= (uint64_t)dims[i];
+    uint8_t *to = bytes;
+    for (uint64_t o = 0; o < outer; o++)
+        for (unsigned k = 0; k < n->in_count; k++) {
+            const wfc_fe_const *t = &wfc_fe_input(c, n, k)->konst;
+            uint64_t row = inner * (uint64_t)t->dims[axis];
+            if (row) memcpy(to, (const uint8_t *)t->bytes + o * row, (size_t)row);
+            to += row;
+        }
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+
+/* --- Slice ---------------------------------------------------------------------------------------------------------
+ */
+
+/* starts, ends, axes, steps: attributes before opset 10, inputs 1 to 4 from then on. */
+typedef struct slice_lists {
+    int64_t *owned[4];
+    const int64_t *list[4];
+    size_t count[4];
+} slice_lists;
+
+static wfc_status read_slice(wfc_fe_ctx *c, wfc_fe_node *n, slice_lists *s) {
+    static const char *const names[3] = {"starts", "ends", "axes"};
+    for (unsigned k = 0; k < 4; k++) {
+        if (n->opset >= 10) {
+            WFC_TRY(wfc_fe_int_input(c, n, k + 1, &s->owned[k], &s->count[k]));
+            s->list[k] = s->owned[k];
+        } else if (k < 3) {
+            s->list[k] = wfc_fe_attr_ints(n, names[k], &s->count[k]);
+        }
+    }
+    if (!s->list[0] || !s->list[1] || s->count[0] != s->count[1] || (s->list[2] && s->count[2] != s->count[0]) ||
+        (s->list[3] && s->count[3] != s->count[0]))
+        return wfc_fe_invalid(c, n, "starts, ends, axes and steps are not of one length");
+    return WFC_OK;
+}
+
+static int64_t clamp(int64_t v, int64_t lo, int64_t hi) {
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* One axis: the first element, how many, and their distance. */
+static void slice_axis(int64_t extent, int64_t start, int64_t end, int64_t step, int64_t *first, int64_t *count) {
+    if (start < 0) start = start < -extent ? -1 : start + extent; /* below the first element; INT64_MIN stays safe */
+    if (end < 0) end = end < -extent ? -1 : end + extent;
+    if (step > 0) {
+        start = clamp(start, 0, extent);
+        end = clamp(end, 0, extent);
+        *count = end > start ? (end - start - 1) / step + 1 : 0;
+    } else {
+        start = clamp(start, -1, extent - 1);
+        end = clamp(end, -1, extent - 1);
+        *count = start > end ? (int64_t)(((uint64_t)(start - end) - 1) / (UINT64_C(0) - (uint64_t)step)) + 1 : 0;
+    }
+    *first = start;
+}
+
+static wfc_status apply_slice(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *t, const slice_lists *s) {
+    int64_t dims[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK], offset = 0;
+    uint32_t seen = 0;
+    wfc_fe_row_major(t->rank, t->dims, strides);
+    memcpy(dims, t->dims, sizeof dims);
+    for (size_t i = 0; i < s->count[0]; i++) {
+        unsigned axis;
+        WFC_TRY(wfc_fe_axis(c, n, s->list[2] ? s->list[2][i] : (int64_t)i, t->rank, false, &axis));
+        int64_t step = s->list[3] ? s->list[3][i] : 1, first, count;
+        if (step == 0 || seen >> axis & 1) return wfc_fe_invalid(c, n, "a step of 0, or axis %u given twice", axis);
+        seen |= 1u << axis;
+        slice_axis(t->dims[axis], s->list[0][i], s->list[1][i], step, &first, &count);
+        dims[axis] = count;
+        if (!count) continue; /* nothing is read */
+        offset += first * strides[axis];
+        strides[axis] = count > 1 ? strides[axis] * step : 0; /* a huge step over one element is no step */
+    }
+    wfc_fe_const out;
+    void *bytes;
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)t->dtype, t->rank, dims, &out, &bytes));
+    wfc_fe_strided_copy(bytes, t->bytes, wfc_dtype_bytes((wfc_dtype)t->dtype), t->rank, dims, strides, offset);
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+
+static wfc_status convert_slice(wfc_fe_ctx *c, wfc_fe_node *n) {
+    const wfc_fe_const *t;
+    slice_lists s = {0};
+    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
+    wfc_status status = read_slice(c, n, &s);
+    if (status == WFC_OK) status = apply_slice(c, n, t, &s);
+    for (unsigned k = 0; k < 4; k++) wfc_free(s.owned[k]);
+    return status;
+}
+
+/* --- Expand --------------------------------------------------------------------------------------------------------
+ */
+
+static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
+    const wfc_fe_const *t;
+    wfc_fe_const out;
+    void *bytes;
+    int64_t *list, want[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK], row[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK] = {0};
+    size_t count;
+    uint8_t rank;
+    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
+    WFC_TRY(wfc_fe_int_input(c, n, 1, &list, &count));
+    bool fits = count <= WFC_IR_MAX_RANK;
+    if (fits) memcpy(want, list, sizeof *want * count);
+    wfc_free(list);
+    if (!fits) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
+    if (!wfc_fe_broadcast(t->rank, t->dims, (uint8_t)count, want, &rank, dims))
+        return wfc_fe_invalid(c, n, "the input does not broadcast to the shape asked for");
+    wfc_fe_row_major(t->rank, t->dims, row);
+    for (unsigned i = 0; i < t->rank; i++) strides[rank - t->rank + i] = t->dims[i] == 1 ? 0 : row[i];
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)t->dtype, rank, dims, &out, &bytes));
+    wfc_fe_strided_copy(bytes, t->bytes, wfc_dtype_bytes((wfc_dtype)t->dtype), rank, dims, strides, 0);
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+
+const wfc_fe_op wfc_fe_op_gather = {
+    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 0, "axis:i", convert_gather};
+const wfc_fe_op wfc_fe_op_concat = {
+    {"", "Concat", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, WFC_FE_VARIADIC, 1, 0, "axis:i", convert_concat};
+const wfc_fe_op wfc_fe_op_slice = {
+    {"", "Slice", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 5, 1, 0x1e, "starts:I ends:I axes:I", convert_slice};
+const wfc_fe_op wfc_fe_op_expand = {
+    {"", "Expand", 8, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 1u << 1, "", convert_expand};
