@@ -92,7 +92,9 @@ typedef struct wfc_chk_trace {
  * WFC_ERR_NO_MEMORY only. */
 WFC_MUST_USE wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wfc_chk_trace *t);
 void wfc_be_chk_trace_deinit(wfc_chk_trace *t);
-/* Condition 2 and the lengths of prologue and loop; then the nodes and arcs of one PE. */
+/* Places every event of the loop in the stream of its queues (`ahead`); false after a fault. */
+bool wfc_be_chk_place(wfc_chk_trace *t);
+/* Condition 2 where the events show it; then the nodes and arcs of one PE. */
 WFC_MUST_USE wfc_status wfc_be_chk_trace_link(const wfc_target *target, wfc_chk_trace *t);
 void wfc_be_chk_fault(wfc_chk_trace *t, const char *code, const char *fmt, ...) WFC_PRINTF(3, 4);
 /* The node after which the data of event `e` can move, the same for the `to` side of an arc: its tokens are `tokens`

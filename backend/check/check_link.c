@@ -90,6 +90,12 @@ static bool place_events(wfc_chk_trace *t) {
     return true;
 }
 
+bool wfc_be_chk_place(wfc_chk_trace *t) {
+    for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++)
+        if (!prologue_fits(t, q, true) || !prologue_fits(t, q, false)) return false;
+    return place_events(t);
+}
+
 /* An asynchronous receive must be armed a sample ahead, on a microthread that serves no other queue. */
 static bool check_receive(wfc_chk_trace *t, const wfc_chk_event *e, uint8_t *ut_queue) {
     const wfc_chk_queue *q = &t->in[e->in_queue];
@@ -258,9 +264,7 @@ static wfc_status index_arcs(wfc_chk_trace *t) {
 
 wfc_status wfc_be_chk_trace_link(const wfc_target *target, wfc_chk_trace *t) {
     if (t->fault_code) return WFC_OK;
-    for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++)
-        if (!prologue_fits(t, q, true) || !prologue_fits(t, q, false)) return WFC_OK;
-    if (!place_events(t) || !check_receives(t)) return WFC_OK;
+    if (!check_receives(t)) return WFC_OK;
     if (t->microthreads > target->microthreads)
         wfc_be_chk_fault(t, WFC_CHK_LIMIT, "%u microthreads; the target has %u", (unsigned)t->microthreads,
                          (unsigned)target->microthreads);

@@ -233,7 +233,7 @@ static bool follow(wfc_chk_machine *m, seen_list *list, state_list *heads) {
     m->status = note_buffers(list, m->events);
     if (m->status != WFC_OK || !run_turns(m, head, end, list, heads)) return false;
     sum_words(m->trace);
-    return two_buffers(m, list);
+    return wfc_be_chk_place(m->trace) && two_buffers(m, list);
 }
 
 static wfc_status prepare(wfc_chk_machine *m, const wfc_program *p) {
