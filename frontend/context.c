@@ -39,7 +39,7 @@ wfc_status wfc_fe_invalid(wfc_fe_ctx *c, const wfc_fe_node *n, const char *fmt, 
     va_start(args, fmt);
     vsnprintf(reason, sizeof reason, fmt, args);
     va_end(args);
-    return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0213", n->loc, "this %s node is not valid ONNX: %s", op_name(n),
+    return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0113", n->loc, "this %s node is not valid ONNX: %s", op_name(n),
                     reason);
 }
 

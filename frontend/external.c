@@ -21,7 +21,7 @@ typedef struct external_ref {
 } external_ref;
 
 static wfc_status refuse(wfc_fe_model *m, const char *where, const char *location, const char *why) {
-    return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0206", where,
+    return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0106", where,
                     "external data file '%s': %s. Expected a regular file inside the model's own folder", location,
                     why);
 }
@@ -46,12 +46,12 @@ static wfc_status read_ref(wfc_fe_model *m, const char *where, const Onnx__Tenso
         bool is_length = !strcmp(key, "length");
         if (!is_length && strcmp(key, "offset") != 0) continue;
         if (!parse_decimal(value, is_length ? &out->length : &out->offset))
-            return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0206", where, "external data: %s is '%s', expected a number",
+            return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0106", where, "external data: %s is '%s', expected a number",
                             key, value);
         out->has_length |= is_length;
     }
     if (!out->location || !*out->location)
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0206", where, "external data without a location");
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0106", where, "external data without a location");
     return WFC_OK;
 }
 
@@ -106,7 +106,7 @@ static wfc_status read_whole(wfc_fe_model *m, const char *where, const char *loc
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             wfc_free(bytes);
-            return wfc_fail(m->diag, WFC_ERR_IO, "WFC-E0206", where, "external data file '%s': %s", location,
+            return wfc_fail(m->diag, WFC_ERR_IO, "WFC-E0106", where, "external data file '%s': %s", location,
                             n < 0 ? strerror(errno) : "it became shorter while it was read");
         }
         at += (size_t)n;
@@ -170,7 +170,7 @@ wfc_status wfc_fe_external_data(wfc_fe_model *m, const char *where, const Onnx__
     WFC_TRY(read_ref(m, where, t, &ref));
     WFC_TRY(find_or_load(m, where, ref.location, &file));
     if (ref.offset > file->size || (ref.has_length && ref.length > file->size - ref.offset))
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0206", where,
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0106", where,
                         "external data file '%s' has %zu bytes; the model asks for %llu from byte %llu on. The file is "
                         "truncated or belongs to another model",
                         ref.location, file->size, (unsigned long long)ref.length, (unsigned long long)ref.offset);

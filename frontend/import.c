@@ -45,9 +45,17 @@ static wfc_status check_nodes(wfc_fe_ctx *c) {
         if (s != WFC_OK && s != WFC_ERR_UNSUPPORTED) return s;
     }
     if (dead)
-        wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0218", c->model->path,
+        wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0118", c->model->path,
                      "%u of %u nodes were left out: no output depends on them", dead, c->node_count);
     return WFC_OK;
+}
+
+static wfc_status report_refusals(wfc_fe_ctx *c) {
+    if (c->refusals.failed) return wfc_fail_memory(c->diag);
+    if (!c->refusal_count) return WFC_OK;
+    return wfc_fail(c->diag, WFC_ERR_UNSUPPORTED, "WFC-E0114", c->model->path,
+                    "this model cannot be compiled, for %u reason%s ('waferc ops' lists what can):%s", c->refusal_count,
+                    c->refusal_count == 1 ? "" : "s", c->refusals.data);
 }
 
 static wfc_status run(wfc_fe_ctx *c) {
@@ -55,17 +63,15 @@ static wfc_status run(wfc_fe_ctx *c) {
     WFC_TRY(wfc_fe_order_build(c));
     WFC_TRY(wfc_fe_add_initializers(c));
     WFC_TRY(check_nodes(c));
-    WFC_TRY(wfc_fe_add_inputs(c));
+    wfc_status inputs = wfc_fe_add_inputs(c);
+    if (inputs == WFC_ERR_INPUT) WFC_TRY(report_refusals(c)); /* binding an axis would not help then: say both */
+    WFC_TRY(inputs);
     for (uint32_t i = 0; i < c->node_count; i++)
         if (c->order[i] != UINT32_MAX) WFC_TRY(convert_node(c, &c->nodes[c->order[i]]));
     WFC_TRY(wfc_fe_add_outputs(c));
-    if (c->refusals.failed) return wfc_fail_memory(c->diag);
-    if (c->refusal_count)
-        return wfc_fail(c->diag, WFC_ERR_UNSUPPORTED, "WFC-E0214", c->model->path,
-                        "this model cannot be compiled, for %u reason%s ('waferc ops' lists what can):%s",
-                        c->refusal_count, c->refusal_count == 1 ? "" : "s", c->refusals.data);
+    WFC_TRY(report_refusals(c));
     if (wfc_ir_verify(c->g, c->diag) != WFC_OK)
-        return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0219", c->model->path,
+        return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0119", c->model->path,
                         "the import made a graph that does not verify; this is a fault of waferc, please report it");
     return WFC_OK;
 }

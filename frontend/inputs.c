@@ -64,7 +64,9 @@ static bool axis_extent(const wfc_fe_ctx *c, const char *input, const Onnx__Tens
     }
     bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param && *d->dim_param;
     *label = named ? wfc_strdup(d->dim_param) : wfc_asprintf("%s[%u]", input, k);
-    return *label && bound_dim(c->opt, *label, out);
+    if (*label && bound_dim(c->opt, *label, out)) return true;
+    *out = 0; /* an extent of 0 that the file says is one: an empty tensor */
+    return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value == 0;
 }
 
 /* Shape of a declared type. Unbound axes go to `unbound` as text (NULL: just fail); false when one was. */
@@ -92,7 +94,7 @@ static wfc_status check_dim_options(wfc_fe_ctx *c) {
     for (uint32_t o = 0; c->opt && o < c->opt->dim_count; o++) {
         bool used = false;
         if (c->opt->dim_values[o] < 1 || c->opt->dim_values[o] > INT32_MAX)
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0208", c->opt->dim_names[o],
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", c->opt->dim_names[o],
                             "the axis is set to %lld; expected 1 to 2147483647", (long long)c->opt->dim_values[o]);
         for (size_t i = 0; i < g->n_input && !used; i++) {
             const Onnx__TypeProto__Tensor *t = tensor_type(g->input[i]);
@@ -105,7 +107,7 @@ static wfc_status check_dim_options(wfc_fe_ctx *c) {
             }
         }
         if (!used)
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0208", c->opt->dim_names[o],
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", c->opt->dim_names[o],
                             "no open axis of an input has this name; 'waferc inspect' lists the names");
     }
     return WFC_OK;
@@ -116,7 +118,7 @@ static wfc_status check_dim_options(wfc_fe_ctx *c) {
 static wfc_status bind_input(wfc_fe_ctx *c, wfc_fe_value *v, const wfc_tensor *t, int elem_type) {
     wfc_dtype declared;
     if (!wfc_fe_dtype(elem_type, &declared) || declared != t->dtype)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0216", v->name, "the value given is %s, the model declares %s",
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0116", v->name, "the value given is %s, the model declares %s",
                         wfc_dtype_name((wfc_dtype)t->dtype), wfc_fe_dtype_code_name(elem_type));
     v->konst = (wfc_fe_const){.dtype = t->dtype, .rank = t->rank, .elems = wfc_tensor_elems(t)};
     for (unsigned i = 0; i < t->rank; i++) v->konst.dims[i] = t->dims[i];
@@ -148,7 +150,7 @@ static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInf
     int64_t dims[WFC_IR_MAX_RANK];
     uint64_t elems;
     if (!t->shape)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0207", v->name,
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0107", v->name,
                         "the model does not say the shape of this input, not even its number of axes. Export it with "
                         "shapes");
     if (t->shape->n_dim > WFC_IR_MAX_RANK) {
@@ -158,6 +160,12 @@ static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInf
     if (!declared_shape(c, v->name, t, unbound, dims)) return WFC_OK;
     if (!wfc_fe_elems(dims, t->shape->n_dim, WFC_FE_MAX_ELEMS, &elems)) {
         refuse_value(c, "input", v->name, "more than 2147483647 elements");
+        return WFC_OK;
+    }
+    if (elems == 0) {
+        refuse_value(c, "input", v->name,
+                     "an empty tensor; where an extent of 0 means an open axis, bind it by --dim "
+                     "'INPUT[AXIS]=N'");
         return WFC_OK;
     }
     if (t->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) {
@@ -185,7 +193,7 @@ wfc_status wfc_fe_add_inputs(wfc_fe_ctx *c) {
     }
     if (status == WFC_OK && unbound.failed) status = wfc_fail_memory(c->diag);
     if (status == WFC_OK && unbound.count)
-        status = wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0207", c->model->path,
+        status = wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0107", c->model->path,
                           "shapes are static here, and these axes have no extent:%s", unbound.data);
     wfc_buf_deinit(&unbound);
     return status;
@@ -198,7 +206,7 @@ wfc_status wfc_fe_placeholder(wfc_fe_ctx *c, wfc_fe_value *v) {
     v->state = WFC_FE_POISON;
     if (!t || !t->shape || t->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) return WFC_OK;
     if (t->shape->n_dim > WFC_IR_MAX_RANK || !declared_shape(c, v->name, t, NULL, dims)) return WFC_OK;
-    if (!wfc_fe_elems(dims, t->shape->n_dim, WFC_FE_MAX_ELEMS, &elems)) return WFC_OK;
+    if (!wfc_fe_elems(dims, t->shape->n_dim, WFC_FE_MAX_ELEMS, &elems) || !elems) return WFC_OK;
     wfc_shape shape = {.rank = (uint8_t)t->shape->n_dim};
     for (unsigned i = 0; i < shape.rank; i++) shape.dims[i] = (uint32_t)dims[i];
     WFC_TRY(wfc_ir_add_input(c->g, c->diag, NULL, WFC_F32, &shape, v->name, 1, &v->ir));
@@ -218,7 +226,7 @@ static wfc_status check_declared(wfc_fe_ctx *c, const wfc_fe_value *v, const Onn
     if (!t) return WFC_OK;
     int found = wfc_fe_dtype_code(wfc_fe_value_dtype(c, v));
     if (t->elem_type && t->elem_type != found)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0216", v->name, "this output is %s, the model declares %s",
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0116", v->name, "this output is %s, the model declares %s",
                         wfc_fe_dtype_code_name(found), wfc_fe_dtype_code_name(t->elem_type));
     if (!t->shape) return WFC_OK;
     wfc_fe_shape(c, v, &rank, dims);
@@ -227,7 +235,7 @@ static wfc_status check_declared(wfc_fe_ctx *c, const wfc_fe_value *v, const Onn
         same = t->shape->dim[i]->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ||
                t->shape->dim[i]->dim_value <= 0 || t->shape->dim[i]->dim_value == dims[i];
     if (!same)
-        wfc_diag_add(c->diag, WFC_WARNING, "WFC-W0216", v->name,
+        wfc_diag_add(c->diag, WFC_WARNING, "WFC-W0116", v->name,
                      "the shape that the model declares for this output is not the one it computes");
     return WFC_OK;
 }
@@ -241,14 +249,14 @@ static bool named_twice(const Onnx__GraphProto *g, size_t i) {
 wfc_status wfc_fe_add_outputs(wfc_fe_ctx *c) {
     const Onnx__GraphProto *g = c->model->proto->graph;
     if (g->n_output > 4096)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0203", c->model->path, "more than 4096 outputs");
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0103", c->model->path, "more than 4096 outputs");
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         uint32_t k = wfc_fe_find_value(c, name);
         if (k == UINT32_MAX)
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0211", name, "nothing in the model makes this output");
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0111", name, "nothing in the model makes this output");
         if (named_twice(g, i))
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0210", name, "this output is listed twice");
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0110", name, "this output is listed twice");
         wfc_fe_value *v = &c->values[k];
         if (v->state == WFC_FE_POISON) continue;
         WFC_TRY(check_declared(c, v, g->output[i]));

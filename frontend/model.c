@@ -15,9 +15,9 @@ static wfc_status unpack(wfc_fe_model *m) {
     m->proto = onnx__model_proto__unpack(NULL, size, skeleton);
     wfc_free(skeleton);
     if (!m->proto)
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0204", m->path, "the ONNX messages in this file do not parse");
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0104", m->path, "the ONNX messages in this file do not parse");
     if (!m->proto->graph || m->proto->graph->n_output == 0)
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0204", m->path,
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0104", m->path,
                         "no ONNX graph with outputs in this file; is it an ONNX model?");
     return WFC_OK;
 }
@@ -53,7 +53,7 @@ void wfc_import_destroy(wfc_import *im) {
 
 wfc_status wfc_fe_model_alloc(wfc_fe_model *m, const char *where, uint64_t bytes, void **out) {
     if (bytes > m->budget_bytes)
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0215", where,
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0115", where,
                         "folding constants here would create %llu bytes, but only %llu of the budget are left. Store "
                         "the tensor in the model as an initializer, or make it smaller",
                         (unsigned long long)bytes, (unsigned long long)m->budget_bytes);

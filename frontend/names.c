@@ -56,7 +56,7 @@ static wfc_status push_definitions(wfc_fe_ctx *c, const Onnx__GraphProto *g, def
         defs[n++] = (definition){g->initializer[i]->name, DEF_INITIALIZER, UINT32_MAX, 0};
     for (size_t i = 0; i < n; i++)
         if (!defs[i].name || !*defs[i].name)
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0210", c->model->path, "a graph %s has no name",
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0110", c->model->path, "a graph %s has no name",
                             defs[i].kind == DEF_INPUT ? "input" : "initializer");
     for (size_t i = 0; i < g->n_node; i++)
         for (size_t k = 0; k < g->node[i]->n_output; k++)
@@ -73,7 +73,7 @@ static wfc_status make_values(wfc_fe_ctx *c, const definition *defs, size_t coun
         bool repeats = i && !strcmp(defs[i - 1].name, defs[i].name);
         if (repeats && defs[i - 1].kind == DEF_INPUT && defs[i].kind == DEF_INITIALIZER) continue;
         if (repeats)
-            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0210", c->model->path,
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0110", c->model->path,
                             "the value '%s' is defined twice; ONNX wants each name to be given once", defs[i].name);
         wfc_fe_value *v = &c->values[c->value_count];
         *v = (wfc_fe_value){.name = defs[i].name, .producer = defs[i].node};
@@ -149,7 +149,7 @@ static wfc_status resolve_inputs(wfc_fe_ctx *c) {
             if (!*name) continue;
             n->in[k] = wfc_fe_find_value(c, name);
             if (n->in[k] == UINT32_MAX)
-                return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0211", n->loc,
+                return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0111", n->loc,
                                 "input %u, '%s', is made by no node, graph input or initializer of the model", k, name);
         }
     }
@@ -166,7 +166,7 @@ static void attach_info(wfc_fe_ctx *c, Onnx__ValueInfoProto *const *infos, size_
 wfc_status wfc_fe_names_build(wfc_fe_ctx *c) {
     const Onnx__GraphProto *g = c->model->proto->graph;
     if (c->model->proto->n_opset_import > 256 || c->model->proto->n_functions > 4096)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0203", c->model->path,
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0103", c->model->path,
                         "more than 256 operator sets or 4096 functions in one model");
     WFC_TRY(make_nodes(c, g));
     size_t most = g->n_input + g->n_initializer, count = 0;

@@ -63,7 +63,7 @@ static wfc_status sort_nodes(wfc_fe_ctx *c, uint8_t *state, frame *stack) {
             uint32_t p = v == UINT32_MAX ? UINT32_MAX : c->values[v].producer;
             if (p == UINT32_MAX || state[p] == 2) continue;
             if (state[p] == 1)
-                return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0212", n->loc,
+                return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0112", n->loc,
                                 "the nodes form a cycle: this one needs '%s', which depends on this node's own output",
                                 c->values[v].name);
             state[p] = 1;
@@ -152,7 +152,7 @@ static bool is_local_function(const wfc_fe_ctx *c, const wfc_fe_node *n) {
 wfc_status wfc_fe_check_node(wfc_fe_ctx *c, wfc_fe_node *n) {
     if (is_local_function(c, n)) return wfc_fe_unsupported(c, n, "functions defined in the model are not inlined yet");
     if (n->opset == 0)
-        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0209", n->loc,
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0109", n->loc,
                         "the model does not say which version of the operator domain '%s' it uses (opset_import)",
                         n->proto->domain && *n->proto->domain ? n->proto->domain : "ai.onnx");
     if (!n->op) return wfc_fe_unsupported(c, n, "no such operator here");

@@ -56,7 +56,7 @@ bool wfc_fe_elems(const int64_t *dims, size_t rank, uint64_t limit, uint64_t *ou
 }
 
 static wfc_status bad_count(wfc_fe_model *m, const char *where, const char *what, uint64_t found, uint64_t expected) {
-    return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0205", where,
+    return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
                     "the tensor's shape and its data disagree: found %llu %s, expected %llu. The file is damaged",
                     (unsigned long long)found, what, (unsigned long long)expected);
 }
@@ -76,7 +76,7 @@ static wfc_status take_bytes(wfc_fe_model *m, const char *where, const uint8_t *
     if (out->dtype == WFC_BOOL)
         for (uint64_t i = 0; i < size; i++)
             if (((const uint8_t *)out->bytes)[i] > 1)
-                return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0205", where, "a bool tensor holds %u; expected 0 or 1",
+                return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where, "a bool tensor holds %u; expected 0 or 1",
                                 ((const uint8_t *)out->bytes)[i]);
     return WFC_OK;
 }
@@ -144,7 +144,7 @@ wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where, const Onnx__
     out->rank = (uint8_t)t->n_dims;
     for (size_t i = 0; i < t->n_dims; i++) out->dims[i] = t->dims[i];
     if (!wfc_fe_elems(t->dims, t->n_dims, UINT64_MAX / 16, &out->elems))
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0205", where,
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
                         "the tensor's shape has a negative extent or too many elements. The file is damaged");
     if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         const uint8_t *bytes;
@@ -161,15 +161,15 @@ static wfc_status to_host_tensor(wfc_fe_model *m, const Onnx__TensorProto *t, ch
     wfc_fe_const c;
     const char *reason = NULL;
     if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0217", m->path, "a tensor file may not refer to another file");
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0117", m->path, "a tensor file may not refer to another file");
     wfc_status status = wfc_fe_tensor_decode(m, m->path, t, &c, &reason);
     if (status == WFC_ERR_UNSUPPORTED)
-        return wfc_fail(m->diag, status, "WFC-E0217", m->path, "tensors of this kind cannot be read: %s", reason);
+        return wfc_fail(m->diag, status, "WFC-E0117", m->path, "tensors of this kind cannot be read: %s", reason);
     WFC_TRY(status);
     uint32_t dims[WFC_IR_MAX_RANK] = {0};
     for (unsigned i = 0; i < c.rank; i++) {
         if (c.dims[i] > UINT32_MAX)
-            return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0217", m->path, "axis %u is longer than 2^32 - 1", i);
+            return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0117", m->path, "axis %u is longer than 2^32 - 1", i);
         dims[i] = (uint32_t)c.dims[i];
     }
     char *name = wfc_strdup(t->name ? t->name : "");
@@ -195,7 +195,7 @@ wfc_status wfc_import_tensor_file(const char *path, wfc_diag *diag, char **out_n
         status = wfc_fe_wire_scan(file->bytes, file->size, WFC_FE_WIRE_TENSOR, path, diag, &skeleton, &size);
     if (status == WFC_OK) {
         t = onnx__tensor_proto__unpack(NULL, size, skeleton);
-        if (!t) status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0204", path, "not a TensorProto file");
+        if (!t) status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0104", path, "not a TensorProto file");
     }
     wfc_free(skeleton);
     if (status == WFC_OK) status = to_host_tensor(&m, t, out_name, out);

@@ -121,7 +121,7 @@ typedef struct region {
 } region;
 
 static wfc_status malformed(const scanner *s, size_t at, const message_rule *m, const char *what) {
-    return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0201", s->where,
+    return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0101", s->where,
                     "not a valid ONNX file: %s in a %s at byte %zu. The file is damaged, truncated or of another "
                     "format; export or copy it again",
                     what, m->name, at);
@@ -130,7 +130,7 @@ static wfc_status malformed(const scanner *s, size_t at, const message_rule *m, 
 static wfc_status charge(scanner *s, uint64_t bytes) {
     s->unpacked_bytes += bytes; /* cannot wrap: each byte of the file adds less than 2^12 */
     if (s->unpacked_bytes >> 20 < WFC_FE_MAX_UNPACKED_MIB) return WFC_OK;
-    return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0203", s->where,
+    return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0103", s->where,
                     "reading this file would take more than %d MiB for its structure alone (weights in raw_data "
                     "apart). Store large tensors as raw_data or external data",
                     (int)WFC_FE_MAX_UNPACKED_MIB);
@@ -300,14 +300,14 @@ static wfc_status scan_field(scanner *s, const message_rule *m, region *r, uint3
 static wfc_status scan_message(scanner *s, message_type type, region r, unsigned depth, unsigned graphs) {
     const message_rule *m = &messages[type];
     if (depth > WFC_FE_MAX_DEPTH || graphs > WFC_FE_MAX_GRAPH_DEPTH)
-        return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0202", s->where,
+        return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0102", s->where,
                         "nested too deep at byte %zu: found more than %d %s, the limits are %d nested messages and %d "
                         "graphs within graphs",
                         r.at, depth > WFC_FE_MAX_DEPTH ? WFC_FE_MAX_DEPTH : WFC_FE_MAX_GRAPH_DEPTH,
                         depth > WFC_FE_MAX_DEPTH ? "nested messages" : "graphs within graphs", WFC_FE_MAX_DEPTH,
                         WFC_FE_MAX_GRAPH_DEPTH);
     if (++s->messages > WFC_FE_MAX_MESSAGES)
-        return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0203", s->where, "more than %d messages in one file",
+        return wfc_fail(s->diag, WFC_ERR_INPUT, "WFC-E0103", s->where, "more than %d messages in one file",
                         (int)WFC_FE_MAX_MESSAGES);
     WFC_TRY(charge(s, UNPACKED_MESSAGE_BYTES));
     uint32_t seen = 0;
@@ -323,7 +323,7 @@ wfc_status wfc_fe_wire_scan(uint8_t *bytes, size_t size, wfc_fe_wire_root root, 
     if (status == WFC_OK) status = scan_message(&s, type, (region){0, size}, 1, 0);
     /* A message of the skeleton must be shorter than its five-byte length can say, and than protobuf-c's own limit. */
     if (status == WFC_OK && s.out.count > INT32_MAX)
-        status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0203", where, "more than 2 GiB of structure in one file");
+        status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0103", where, "more than 2 GiB of structure in one file");
     if (status == WFC_ERR_NO_MEMORY) status = wfc_fail_memory(diag);
     if (status != WFC_OK) {
         wfc_vec_free(&s.out);
