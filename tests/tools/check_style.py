@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """House style that no other tool checks: check_style.py ROOT
 
-File lengths (over 600 lines: a note; over 800: an error), file names unique in the tree, a README.md in every layer's
+File lengths (over 600 lines: a note; over 800: an error), file names unique in the tree (a note), a README.md in every layer's
 folder, and error codes used in one folder only. Exits 1 when there is an error. Standard library only.
 """
 
@@ -39,7 +39,7 @@ def main(root):
             print(f"note: {path}: {lines} lines ask for a second look")
         name = os.path.basename(path)
         if name in place and not path.startswith("tests/"):
-            errors.append(f"{path}: the file name is used before, by {place[name]}")
+            print(f"note: {path}: the file name is used before, by {place[name]}")
         place.setdefault(name, path)
         if path.endswith(".c") and not path.startswith("tests/"):
             for code in CODE.findall(text):

@@ -159,6 +159,7 @@ class Cli(unittest.TestCase):
                     child.wait(timeout=seconds)
                 except subprocess.TimeoutExpired:
                     child.send_signal(signal.SIGKILL)
+            self.assertIn(child.returncode, (0, -signal.SIGKILL))
             with open(out, "rb") as f:
                 content = f.read()
             if content != b"old":  # it was faster: then the program is whole
