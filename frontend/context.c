@@ -108,15 +108,19 @@ wfc_status wfc_fe_const_to_ir(wfc_fe_ctx *c, wfc_fe_value *v) {
     return v->producer == UINT32_MAX ? WFC_OK : wfc_ir_add_loc(c->g, v->ir, c->nodes[v->producer].loc);
 }
 
+static wfc_status check_ir_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v) {
+    wfc_shape shape;
+    if (v->konst.dtype != WFC_F32)
+        return wfc_fe_unsupported(c, n, "input %u ('%s') is %s; only float32 is computed at run time", k, v->name,
+                                  wfc_dtype_name((wfc_dtype)v->konst.dtype));
+    return wfc_fe_ir_shape(c, n, v->konst.rank, v->konst.dims, &shape);
+}
+
 wfc_status wfc_fe_ir_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value *out) {
     wfc_fe_value *v = wfc_fe_input(c, n, k);
     if (!v) return wfc_fe_invalid(c, n, "input %u may not be left out", k);
     if (v->state == WFC_FE_CONST) {
-        wfc_shape shape;
-        if (v->konst.dtype != WFC_F32)
-            return wfc_fe_unsupported(c, n, "input %u ('%s') is %s; only float32 is computed at run time", k, v->name,
-                                      wfc_dtype_name((wfc_dtype)v->konst.dtype));
-        WFC_TRY(wfc_fe_ir_shape(c, n, v->konst.rank, v->konst.dims, &shape));
+        WFC_TRY(check_ir_const(c, n, k, v));
         WFC_TRY(wfc_fe_const_to_ir(c, v));
     }
     *out = v->ir;
@@ -127,11 +131,17 @@ wfc_status wfc_fe_ir_input_as(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, uint8_t
                               wfc_value *out) {
     wfc_fe_value *v = wfc_fe_input(c, n, k);
     wfc_shape shape;
-    WFC_TRY(wfc_fe_ir_input(c, n, k, out));
+    if (!v) return wfc_fe_invalid(c, n, "input %u may not be left out", k);
     WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
+    if (v->state == WFC_FE_CONST) {
+        bool same = v->konst.rank == rank && !memcmp(v->konst.dims, dims, sizeof *dims * rank);
+        if (same) return wfc_fe_ir_input(c, n, k, out);
+        WFC_TRY(check_ir_const(c, n, k, v));
+        return wfc_ir_add_const(c->g, c->diag, v->name, WFC_F32, &shape, v->konst.bytes, false, out);
+    }
+    *out = v->ir;
     if (wfc_shape_eq(&shape, &wfc_ir_node_c(c->g, *out)->shape)) return WFC_OK;
-    if (v->state != WFC_FE_CONST) return wfc_ir_add_reshape(c->g, c->diag, NULL, *out, &shape, out);
-    return wfc_ir_add_const(c->g, c->diag, v->name, WFC_F32, &shape, v->konst.bytes, false, out);
+    return wfc_ir_add_reshape(c->g, c->diag, NULL, *out, &shape, out);
 }
 
 wfc_status wfc_fe_ir_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t rank, const int64_t *dims, wfc_shape *out) {
