@@ -238,10 +238,10 @@ wfc_status wfc_expr_parse(const char *text, wfc_diag *diag, const char *where, w
 
 /* ---- Compute type ---- */
 
-wfc_dtype wfc_map_type_of(const wfc_graph *g, const wfc_node *node, const wfc_value *operands, uint32_t n) {
+wfc_dtype wfc_ir_map_type_over(const wfc_graph *g, wfc_dtype result, const wfc_value *operands, uint32_t n) {
     bool any_float = false, any_u32 = false, any_signed = false, any_i64 = false;
     for (uint32_t k = 0; k <= n; k++) {
-        unsigned t = k < n ? g->nodes.data[operands[k].i].dtype : node->dtype;
+        unsigned t = k < n ? g->nodes.data[operands[k].i].dtype : (unsigned)result;
         if (t == WFC_F64) return WFC_F64;
         any_float = any_float || wfc_dtype_is_float((wfc_dtype)t);
         any_i64 = any_i64 || t == WFC_I64 || t == WFC_U64;
@@ -255,5 +255,5 @@ wfc_dtype wfc_map_type_of(const wfc_graph *g, const wfc_node *node, const wfc_va
 
 wfc_dtype wfc_ir_map_type(const wfc_graph *g, wfc_value map) {
     const wfc_node *n = &g->nodes.data[map.i];
-    return wfc_map_type_of(g, n, &g->operands.data[n->operand_first], n->operand_count);
+    return wfc_ir_map_type_over(g, (wfc_dtype)n->dtype, g->operands.data + n->operand_first, n->operand_count);
 }

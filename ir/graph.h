@@ -160,6 +160,8 @@ const char *wfc_core_op_name(unsigned op);
  * an operand or the result is f64, else f32 when one is any float, else i64 when one is i64 (or u32 meets a signed
  * type), else u32 when one is u32, else i32. Integers wrap. */
 wfc_dtype wfc_ir_map_type(const wfc_graph *g, wfc_value map);
+/* The same rule for a map that is not in the graph (yet): result type `result` over `n` operands. */
+wfc_dtype wfc_ir_map_type_over(const wfc_graph *g, wfc_dtype result, const wfc_value *operands, uint32_t n);
 /* Least and greatest value of an affine expression over 0..extent[v]-1 of `count` variables, all extents >= 1. */
 void wfc_affine_range(const wfc_affine *f, const uint32_t *extent, uint32_t count, int64_t *lo, int64_t *hi);
 

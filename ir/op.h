@@ -64,7 +64,6 @@ wfc_status wfc_expr_parse(const char *text, wfc_diag *diag, const char *where, w
                           uint32_t *out_count); /* nodes[WFC_IR_MAX_EXPR] */
 void wfc_expr_print(const wfc_expr *e, wfc_buf *out);
 wfc_status wfc_expr_check(const wfc_ir_site *site, const wfc_expr *e, uint32_t operand_count, uint32_t rank);
-wfc_dtype wfc_map_type_of(const wfc_graph *g, const wfc_node *node, const wfc_value *operands, uint32_t n);
 
 /* View steps (view.c). Checks one step over `from`. */
 wfc_status wfc_view_check_step(const wfc_ir_site *site, const wfc_shape *from, const wfc_view_step *step);

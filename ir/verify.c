@@ -50,6 +50,40 @@ static wfc_status check_names(const wfc_graph *g, wfc_diag *diag) {
     return s;
 }
 
+/* A group is made of contracts, reduces and maps; one of its values, the last, is used outside or is an output. */
+static wfc_status check_groups(const wfc_graph *g, wfc_diag *diag) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < g->nodes.count; i++)
+        if (g->nodes.data[i].group > most) most = g->nodes.data[i].group;
+    if (most == 0) return WFC_OK;
+    if (most > g->nodes.count)
+        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0267", g->name, "group %u of a graph of %zu nodes", most,
+                        g->nodes.count);
+    uint32_t *last = wfc_calloc(most + 1u, sizeof *last); /* node + 1 */
+    if (!last) return wfc_fail_memory(diag);
+    wfc_status s = WFC_OK;
+    for (uint32_t i = 0; i < g->nodes.count; i++) last[g->nodes.data[i].group] = i + 1;
+    for (uint32_t i = 0; s == WFC_OK && i < g->nodes.count; i++) {
+        const wfc_node *n = &g->nodes.data[i];
+        if (n->group && n->op != WFC_CORE_CONTRACT && n->op != WFC_CORE_REDUCE && n->op != WFC_CORE_MAP)
+            s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0268", n->name, "%s in group %u", wfc_core_op_name(n->op),
+                         n->group);
+        for (uint32_t k = 0; s == WFC_OK && k < n->operand_count; k++) {
+            const wfc_node *o = &g->nodes.data[g->operands.data[n->operand_first + k].i];
+            if (o->group && o->group != n->group && &g->nodes.data[last[o->group] - 1] != o)
+                s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0269", o->name, "used outside of group %u by %s", o->group,
+                             n->name);
+        }
+    }
+    for (size_t i = 0; s == WFC_OK && i < g->outputs.count; i++) {
+        const wfc_node *o = &g->nodes.data[g->outputs.data[i].value.i];
+        if (o->group && &g->nodes.data[last[o->group] - 1] != o)
+            s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0269", o->name, "an output from within group %u", o->group);
+    }
+    wfc_free(last);
+    return s;
+}
+
 wfc_status wfc_ir_verify(const wfc_graph *g, wfc_diag *diag) {
     for (size_t i = 0; i < g->nodes.count; i++) WFC_TRY(check_node(g, (uint32_t)i, diag));
     WFC_TRY(check_names(g, diag));
@@ -58,6 +92,7 @@ wfc_status wfc_ir_verify(const wfc_graph *g, wfc_diag *diag) {
         if (o->value.i >= g->nodes.count || !o->host_name)
             return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0265", o->host_name, "output %zu names no value", i);
     }
+    WFC_TRY(check_groups(g, diag));
     if (g->samples == 0) return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0266", g->name, "a stream of 0 samples");
     return WFC_OK;
 }

@@ -31,7 +31,7 @@ static wfc_status infer(const wfc_ir_site *site, uint8_t *out_dtype, wfc_shape *
         }
     }
     WFC_TRY(wfc_expr_check(site, &n->u.map, site->operand_count, s.rank));
-    wfc_dtype type = wfc_map_type_of(site->g, n, site->operands, site->operand_count);
+    wfc_dtype type = wfc_ir_map_type_over(site->g, (wfc_dtype)n->dtype, site->operands, site->operand_count);
     for (uint32_t i = 0; !wfc_dtype_is_float(type) && i < n->u.map.count; i++) {
         const wfc_fn_record *fn = wfc_fn_lookup(n->u.map.nodes[i].fn);
         if (fn->arity && !fn->eval_int)
@@ -132,7 +132,7 @@ static int64_t eval_int(const map_eval *m) {
 
 static wfc_status eval(const wfc_graph *g, const wfc_node *n, const wfc_tensor *const *in, wfc_tensor *out) {
     map_eval m = {.e = &n->u.map, .in = in, .result = (wfc_dtype)n->dtype};
-    m.type = wfc_map_type_of(g, n, &g->operands.data[n->operand_first], n->operand_count);
+    m.type = wfc_ir_map_type_over(g, m.result, g->operands.data + n->operand_first, n->operand_count);
     uint64_t elems = wfc_tensor_elems(out);
     for (uint64_t i = 0; i < elems; i++) {
         uint64_t rest = i;

@@ -1,0 +1,10 @@
+/* Private to passes/: the records that pipelines.c lists. */
+#ifndef WFC_PASSES_PIPELINES_H
+#define WFC_PASSES_PIPELINES_H
+
+#include "passes/pass.h"
+
+extern const wfc_pass wfc_pass_fold, wfc_pass_identity, wfc_pass_viewmerge, wfc_pass_scalefold, wfc_pass_unbatch,
+    wfc_pass_fuse;
+
+#endif
