@@ -252,6 +252,7 @@ static inline void tc_bad(tc *t, const char *code, const char *piece1, const cha
 static inline int tc_main(const char *name, const TTest *const *tests, size_t n) {
     Suite *s = suite_create(name);
     TCase *c = tcase_create(name);
+    tcase_set_timeout(c, 120);
     for (size_t i = 0; i < n; i++) tcase_add_test(c, tests[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
