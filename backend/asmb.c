@@ -315,6 +315,8 @@ static void add_cost(wfc_be_asm *a, const wfc_insn *in) {
                                    s1 && !raw ? &s1->desc : NULL);
     double times = a->weight * a->factor;
     double busy = (double)c.groups * c.cycles_per_group;
+    /* Counted as taken: compiled programs branch back almost always. */
+    if (in->op == WFC_OP_BRA || in->op == WFC_OP_BRZ || in->op == WFC_OP_BRNZ) busy = a->target->branch_cycles;
     wfc_be_cost *cost = &a->cost[a->bucket];
     if (in->flags & WFC_FLAG_ASYNC) {
         cost->busy_cycles += times; /* the issue */
@@ -344,12 +346,13 @@ uint32_t wfc_be_asm_append(wfc_be_asm *a, const wfc_insn *in) {
 }
 
 static unsigned operand_kind(const wfc_be_asm *a, uint8_t operand) {
-    if (operand == WFC_OPND_NONE) return WFC_OPND_IS_NONE;
-    if (operand < WFC_NUM_REGS) return WFC_OPND_IS_REG;
+    if (operand == WFC_OPND_NONE) return WFC_OPND_IS_NONE | WFC_OPND_IS_RAW;
+    if (operand < WFC_NUM_REGS) return WFC_OPND_IS_REG | WFC_OPND_IS_RAW;
     const wfc_be_desc_slot *s = slot_of(a, operand);
-    if (!s) return 0;
-    if (s->desc.kind == WFC_DESC_IN) return WFC_OPND_IS_IN;
-    return s->desc.kind == WFC_DESC_OUT ? WFC_OPND_IS_OUT : WFC_OPND_IS_MEM;
+    if (!s) return WFC_OPND_IS_RAW;
+    unsigned any = WFC_OPND_IS_ANY_DESC | WFC_OPND_IS_RAW;
+    if (s->desc.kind == WFC_DESC_IN) return any | WFC_OPND_IS_IN;
+    return any | (s->desc.kind == WFC_DESC_OUT ? WFC_OPND_IS_OUT : WFC_OPND_IS_MEM);
 }
 
 /* All descriptors of an elementwise instruction walk the same number of elements; gathers and scatters do not. */
@@ -381,7 +384,7 @@ static bool check_insn(wfc_be_asm *a, const wfc_insn *in) {
                        wfc_be_asm_here(a), in->d, in->a, in->b, in->c);
         return false;
     }
-    if (in->type >= WFC_NUM_DTYPES || (r->types && !(r->types >> in->type & 1))) {
+    if (in->type >= WFC_NUM_DTYPES || (r->types ? !(r->types >> in->type & 1) : in->type != 0)) {
         wfc_be_asm_bug(a, "%s at %u: type %u is not allowed", r->mnemonic, wfc_be_asm_here(a), in->type);
         return false;
     }
@@ -434,8 +437,7 @@ uint32_t wfc_be_asm_async(wfc_be_asm *a, wfc_op op, wfc_dtype type, uint8_t d, u
 
 void wfc_be_asm_wait(wfc_be_asm *a, uint8_t ut) {
     if (a->status != WFC_OK || !microthread_exists(a, ut)) return;
-    wfc_insn in = {
-        .op = WFC_OP_WAIT, .type = WFC_I32, .d = WFC_OPND_NONE, .a = WFC_OPND_NONE, .b = WFC_OPND_NONE, .c = ut};
+    wfc_insn in = {.op = WFC_OP_WAIT, .d = WFC_OPND_NONE, .a = WFC_OPND_NONE, .b = WFC_OPND_NONE, .c = ut};
     wfc_be_asm_append(a, &in);
 }
 

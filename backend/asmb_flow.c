@@ -8,8 +8,7 @@
 #include <string.h>
 
 static wfc_insn insn_of(wfc_op op, uint8_t d, uint8_t s0, uint16_t imm) {
-    return (wfc_insn){
-        .op = (uint8_t)op, .type = WFC_I32, .d = d, .a = s0, .b = WFC_OPND_NONE, .c = WFC_OPND_NONE, .imm = imm};
+    return (wfc_insn){.op = (uint8_t)op, .d = d, .a = s0, .b = WFC_OPND_NONE, .c = WFC_OPND_NONE, .imm = imm};
 }
 
 /* ---- constants ---- */
