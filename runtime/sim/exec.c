@@ -33,12 +33,12 @@ static uint32_t x_move(wfc_engine *e, pe *p, const wfc_insn *in) {
 }
 
 static uint32_t x_cvt(wfc_engine *e, pe *p, const wfc_insn *in) {
-    const unsigned from_byte = in->b, types = WFC_NUM_PE_DTYPES;
-    if (from_byte >= types) {
+    const unsigned types = WFC_NUM_PE_DTYPES;
+    if (in->b >= types) {
         sim_trap(e, p, 0, p->pc, "cvt from unknown type %u", in->b);
         return 1;
     }
-    wfc_dtype from = (wfc_dtype)from_byte, to = (wfc_dtype)in->type;
+    wfc_dtype from = (wfc_dtype)in->b, to = (wfc_dtype)in->type;
     uint32_t v = elem_convert(p->r[in->a], from, to, in->flags & WFC_FLAG_SAT);
     set_reg(p, in->d, elem_widen(to, elem_narrow(to, v)));
     return 1;
@@ -70,7 +70,7 @@ static uint8_t *at_address(pe *p, uint32_t addr) {
 static uint32_t x_load_store(wfc_engine *e, pe *p, const wfc_insn *in) {
     const uint8_t byte = in->op == WFC_OP_LD ? in->a : in->d;
     wfc_dtype type = (wfc_dtype)p->descs[byte - WFC_OPND_DESC0].raw.type;
-    uint32_t addr, bytes = type < WFC_NUM_PE_DTYPES ? wfc_dtype_bytes(type) : 1;
+    uint32_t addr, bytes = wfc_dtype_bytes(type);
     if (!issue_address(e, p, byte, in->imm, bytes, &addr)) return 1;
     if (in->op == WFC_OP_LD)
         set_reg(p, in->d, elem_load(at_address(p, addr), type));
