@@ -1,0 +1,233 @@
+/* Adapters: a strip of columns that turns one lane layout into any other: halo, transpose, flatten, any box to box.
+ *
+ * Column a of A is responsible for an interval of every destination lane. Words that change their row travel on
+ * vertical buses, ordered merges like the row lanes: row s puts its own words first, then lets pass what comes from
+ * farther away, so a listener at row r hears rows r-1, r-2, ... in that order. A bus belongs to a section of q rows and
+ * reaches over the next section as well, with q at least the farthest move: every word is on one bus, no word is
+ * relayed.
+ *
+ * Example: 8 rows, every row needs one word of the row above: q = 1. Row 3 inserts 1 word on the down bus of section 3
+ * and listens to the bus of section 2 (arrive 1, listen [0, 1)). Cost per PE: take + listen + insert + 2 give cycles.
+ */
+#include <string.h>
+
+#include "backend/be.h"
+
+enum { MAX_COLUMNS = 16 };
+
+typedef struct where {
+    uint16_t *row;
+    uint32_t *pos;
+    uint32_t elems;
+} where;
+
+static wfc_status locate(wfc_be *be, const wfc_be_stream *s, where *w) {
+    w->elems = (uint32_t)wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape);
+    w->row = wfc_arena_alloc(&be->arena, w->elems, sizeof *w->row);
+    w->pos = wfc_arena_alloc(&be->arena, w->elems, sizeof *w->pos);
+    if (!w->row || !w->pos) return wfc_fail_memory(be->diag);
+    memset(w->row, 0xff, w->elems * sizeof *w->row);
+    for (uint32_t r = 0; r < be->height; r++) {
+        for (uint32_t i = 0; i < s->rows[r].count; i++) {
+            w->row[s->rows[r].ids[i]] = (uint16_t)r;
+            w->pos[s->rows[r].ids[i]] = i;
+        }
+    }
+    return WFC_OK;
+}
+
+static void widen(wfc_be_interval *i, uint32_t at) {
+    if (i->hi == i->lo) *i = (wfc_be_interval){at, at + 1};
+    if (at < i->lo) i->lo = at;
+    if (at >= i->hi) i->hi = at + 1;
+}
+
+/* Rows whose words a listener at `row` hears on the bus of `section`, nearest first: from `*first` stepping by
+ * direction for *count rows. Direction 0: sources lie above. */
+static void sources(uint32_t height, uint32_t q, uint32_t section, unsigned dir, uint32_t row, int32_t *first,
+                    uint32_t *count) {
+    int32_t lo = (int32_t)(section * q), hi = (int32_t)((section + 1) * q < height ? (section + 1) * q : height) - 1;
+    if (dir == 0) {
+        if (hi >= (int32_t)row) hi = (int32_t)row - 1;
+        *first = hi;
+    } else {
+        if (lo <= (int32_t)row) lo = (int32_t)row + 1;
+        *first = lo;
+    }
+    *count = hi >= lo ? (uint32_t)(hi - lo + 1) : 0;
+}
+
+uint32_t wfc_be_bus_position(const wfc_be *be, const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir,
+                             uint32_t section, uint32_t row, uint32_t source_row, uint32_t index) {
+    int32_t r;
+    uint32_t count, at = index;
+    sources(be->height, ad->section, section, dir, row, &r, &count);
+    for (; r != (int32_t)source_row; r += dir == 0 ? -1 : 1) at += p->insert[dir][r].count;
+    return at;
+}
+
+static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) {
+    uint32_t h = be->height;
+    bool ok = true;
+    *p = (wfc_be_column_plan){0};
+    ok &= (p->take = wfc_arena_alloc(&be->arena, h, sizeof *p->take)) != NULL;
+    ok &= (p->give = wfc_arena_alloc(&be->arena, h, sizeof *p->give)) != NULL;
+    for (unsigned d = 0; d < 2; d++) {
+        ok &= (p->insert[d] = wfc_arena_alloc(&be->arena, h, sizeof *p->insert[d])) != NULL;
+        ok &= (p->bus_pos[d] = wfc_arena_alloc(&be->arena, elems, sizeof *p->bus_pos[d])) != NULL;
+        if (ok) memset(p->bus_pos[d], 0xff, elems * sizeof *p->bus_pos[d]);
+        for (unsigned k = 0; k < 2; k++) {
+            ok &= (p->listen[d][k] = wfc_arena_alloc(&be->arena, h, sizeof *p->listen[d][k])) != NULL;
+            ok &= (p->arrive[d][k] = wfc_arena_alloc(&be->arena, h, sizeof *p->arrive[d][k])) != NULL;
+        }
+    }
+    return ok ? WFC_OK : wfc_fail_memory(be->diag);
+}
+
+/* Which of the two buses (own section, the one before) carries a word from `from` to `to`. */
+static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
+    return from / ad->section == to / ad->section ? 0 : 1;
+}
+
+static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where *w, uint32_t col,
+                              wfc_be_column_plan *p) {
+    const wfc_be_stream *from = &be->streams.data[ad->source], *to = &be->streams.data[ad->stream];
+    WFC_TRY(alloc_plan(be, p, w->elems));
+    p->lane_pos = w->pos;
+    uint32_t h = be->height;
+    for (uint32_t r = 0; r < h; r++) {
+        /* The eastern column goes first on the lane. */
+        p->give[r] = wfc_be_part(to->rows[r].count, ad->cols, ad->cols - 1 - col);
+        for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
+            int32_t id = to->rows[r].ids[i];
+            if (id < 0) continue;
+            uint32_t s = w->row[id];
+            if (s == UINT16_MAX)
+                return wfc_fail(be->diag, WFC_ERR_INTERNAL, "WFC-E7020", ad->name, "element %d has no source row", id);
+            widen(&p->take[s], w->pos[id]);
+            if (s != r) p->bus_pos[s < r ? 0 : 1][id] = 0; /* wanted */
+        }
+    }
+    for (unsigned d = 0; d < 2; d++) {
+        for (uint32_t r = 0; r < h; r++) {
+            for (uint32_t i = p->take[r].lo; i < p->take[r].hi; i++) {
+                int32_t id = from->rows[r].ids[i];
+                if (p->bus_pos[d][id] == UINT32_MAX) continue;
+                p->bus_pos[d][id] = p->insert[d][r].count;
+                WFC_TRY(wfc_be_list_push(be, &p->insert[d][r], id));
+            }
+        }
+    }
+    if (ad->section == 0) return WFC_OK;
+    for (uint32_t r = 0; r < h; r++) {
+        uint32_t own = r / ad->section;
+        for (unsigned d = 0; d < 2; d++) {
+            for (unsigned k = 0; k < 2; k++) {
+                int32_t s, section = (int32_t)own + (k == 0 ? 0 : d == 0 ? -1 : 1);
+                if (section < 0 || (uint32_t)section * ad->section >= h) continue;
+                uint32_t n;
+                sources(h, ad->section, (uint32_t)section, d, r, &s, &n);
+                for (uint32_t i = 0; i < n; i++, s += d == 0 ? -1 : 1) p->arrive[d][k][r] += p->insert[d][s].count;
+            }
+        }
+        for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
+            int32_t id = to->rows[r].ids[i];
+            if (id < 0 || w->row[id] == r) continue;
+            uint32_t s = w->row[id];
+            unsigned d = s < r ? 0 : 1, k = bus_of(ad, s, r);
+            widen(&p->listen[d][k][r], wfc_be_bus_position(be, ad, p, d, s / ad->section, r, s, p->bus_pos[d][id]));
+        }
+    }
+    return WFC_OK;
+}
+
+static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where *w) {
+    const wfc_be_stream *to = &be->streams.data[ad->stream];
+    uint32_t reach = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        for (uint32_t i = 0; i < to->rows[r].count; i++) {
+            int32_t id = to->rows[r].ids[i];
+            if (id < 0 || w->row[id] == UINT16_MAX) continue;
+            uint32_t s = w->row[id], d = s > r ? s - r : r - s;
+            if (d > reach) reach = d;
+        }
+    }
+    return 2 * reach >= be->height ? be->height : reach;
+}
+
+/* Longest time of the adapter's PEs; bytes: largest SRAM. */
+static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, uint32_t *bytes) {
+    *cycles = 0;
+    *bytes = 0;
+    be->streams.data[ad->source].colour = 8; /* any two: the real ones come with the placement */
+    be->streams.data[ad->stream].colour = 9;
+    for (uint32_t r = 0; r < be->height; r++) {
+        for (uint32_t c = 0; c < ad->cols; c++) {
+            wfc_be_pe_build b;
+            wfc_status st = wfc_be_emit_adapter(be, ad, r, c, &b);
+            if (st != WFC_OK) {
+                wfc_be_pe_build_deinit(&b);
+                return st;
+            }
+            if (!b.empty) {
+                double v = wfc_be_asm_cycles_per_sample(b.a);
+                if (v > *cycles) *cycles = v;
+                if (wfc_be_asm_bytes(b.a) > *bytes) *bytes = wfc_be_asm_bytes(b.a);
+            }
+            wfc_be_pe_build_deinit(&b);
+        }
+    }
+    return WFC_OK;
+}
+
+static wfc_status add_adapter_tap(wfc_be *be, wfc_be_adapter *ad) {
+    wfc_be_tap *tap;
+    wfc_be_stream *to = &be->streams.data[ad->stream];
+    WFC_TRY(wfc_be_add_tap(be, ad->source, ad->slab, ad->cols, &tap));
+    for (uint32_t r = 0; r < be->height; r++) {
+        to->segment[r] = wfc_arena_alloc(&be->arena, ad->cols, sizeof **to->segment);
+        if (!to->segment[r]) return wfc_fail_memory(be->diag);
+        for (uint32_t c = 0; c < ad->cols; c++) {
+            tap->accept[r][c] = ad->plan[c].take[r];
+            to->segment[r][c] = ad->plan[c].give[r].hi - ad->plan[c].give[r].lo;
+        }
+    }
+    return WFC_OK;
+}
+
+wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
+    wfc_be_adapter *ad = &be->adapters.data[index];
+    where w;
+    WFC_TRY(locate(be, &be->streams.data[ad->source], &w));
+    ad->section = farthest(be, ad, &w);
+    ad->plan_row = w.row;
+    double best = 1e30;
+    wfc_be_column_plan *best_plan = NULL;
+    uint32_t best_cols = 0;
+    for (uint32_t cols = 1; cols <= MAX_COLUMNS && cols < be->width; cols++) {
+        ad->cols = cols;
+        ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
+        if (!ad->plan) return wfc_fail_memory(be->diag);
+        for (uint32_t c = 0; c < cols; c++) WFC_TRY(plan_column(be, ad, &w, c, &ad->plan[c]));
+        double cycles;
+        uint32_t bytes;
+        WFC_TRY(price(be, ad, &cycles, &bytes));
+        if (bytes > be->t->sram_bytes) continue;
+        if (cycles < 0.95 * best) {
+            best = cycles;
+            best_plan = ad->plan;
+            best_cols = cols;
+        }
+        if (best <= be->target_cycles) break;
+    }
+    if (!best_plan) {
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
+                        "rearranging this tensor does not fit the PEs' %u bytes of SRAM even over %d columns",
+                        be->t->sram_bytes, MAX_COLUMNS);
+    }
+    ad->plan = best_plan;
+    ad->cols = best_cols;
+    ad->predicted_cycles = best;
+    be->slabs.data[ad->slab].w = (uint16_t)best_cols;
+    return add_adapter_tap(be, ad);
+}

@@ -1,0 +1,225 @@
+/* The backend's own structures: layers, boxes, streams, slabs. docs/mapping.md says what they mean.
+ *
+ * layer   a group of IR nodes (fuse pass) that runs on one rectangle: an optional contract, then local operators
+ * edge    an operand of a layer that comes over the fabric
+ * box     the part of a tensor that a PE holds: an interval per axis, one axis may be a list (output channels are
+ * dealt) stream  the words of one tensor on its way: per row (lane) an ordered list of elements, one colour slab    a
+ * full-height strip of columns: a layer or an adapter
+ *
+ * All of it lives in one arena for the time of one compilation. */
+#ifndef WFC_BACKEND_BE_H
+#define WFC_BACKEND_BE_H
+
+#include "backend/asmb.h"
+#include "backend/compile.h"
+#include "backend/kernels/moves.h"
+#include "ir/fn.h"
+#include "ir/graph.h"
+
+enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1 };
+
+typedef struct wfc_be_box {
+    uint8_t rank;
+    int8_t list_axis;            /* axis given by `list`, outermost in local order; -1 none */
+    int32_t lo[WFC_IR_MAX_RANK]; /* may lie outside the tensor: such elements read the edge's fill */
+    uint32_t n[WFC_IR_MAX_RANK];
+    const uint32_t *list; /* [n[list_axis]] coordinates */
+} wfc_be_box;
+
+/* Element lists: >= 0 flat index in the stream's tensor; < 0: constant fills[-1 - id]. */
+typedef struct wfc_be_list {
+    int32_t *ids;
+    uint32_t count, capacity;
+} wfc_be_list;
+
+typedef struct wfc_be_interval {
+    uint32_t lo, hi;
+} wfc_be_interval;
+
+/* How a layer's work is dealt over its rectangle. Row index = mixed radix over the axes' row parts (axis order), then
+ * the contraction part as the fastest digit. */
+typedef struct wfc_be_split {
+    uint32_t row_parts[WFC_IR_MAX_RANK]; /* of the final output's axes */
+    uint32_t pc;                         /* parts of the contraction axis; 1 without one */
+    uint32_t cols;                       /* parts of col_axis */
+    uint8_t col_axis;                    /* of the final output */
+    uint32_t rows;                       /* product of row_parts times pc */
+} wfc_be_split;
+
+typedef struct wfc_be_edge {
+    wfc_value user;     /* the node of the layer that reads it */
+    uint32_t operand;   /* which operand of it */
+    wfc_value consumed; /* the value as the node sees it: source itself or a view of it */
+    int32_t stream;     /* index of the stream that the layer's slab receives (an adapter's or the source's) */
+    int32_t source;     /* index of the source tensor's stream */
+    float fill;         /* value of elements outside `consumed` */
+} wfc_be_edge;
+
+typedef struct wfc_be_layer {
+    const char *name, *kind;
+    wfc_value *nodes;
+    uint32_t node_count; /* group in order; nodes[0] is the contract if has_contract */
+    bool has_contract;
+    wfc_value out;   /* the one value others read; a copy layer has no nodes and out == its edge's value */
+    wfc_shape shape; /* of out */
+    wfc_be_edge edges[WFC_BE_MAX_EDGES];
+    uint32_t edge_count;
+    int32_t chan_axis;         /* contract: output axis dealt to columns, same axis in every tail node; -1 none */
+    int32_t chan_var, red_var; /* contract: index variable of it, and of the contraction axis cut by pc (-1 none) */
+    int32_t red_axis;          /* axis of operand a that red_var walks */
+    uint64_t macs, macs_nonzero;
+    wfc_be_split split;
+    const uint32_t **order; /* per row: order of the contraction channels in the lane, NULL = ascending */
+    int32_t out_stream;
+    int32_t slab;
+} wfc_be_layer;
+
+/* Who reads a stream: a slab (which interval each column accepts per row) or the host at the east edge. */
+typedef struct wfc_be_tap {
+    int32_t slab;             /* -1: east edge */
+    wfc_be_interval **accept; /* [row][column of the slab] */
+    uint8_t queue;
+} wfc_be_tap;
+
+typedef struct wfc_be_stream {
+    const char *name;
+    wfc_value tensor;   /* ids index this value's elements */
+    int32_t slab;       /* producer; -1: host at the west edge */
+    wfc_be_list *rows;  /* [height] lane contents in wire order */
+    uint32_t **segment; /* [row][column of the producer's slab]: words it contributes; NULL for the host */
+    wfc_be_tap *taps;
+    uint32_t tap_count, tap_capacity;
+    uint16_t x_first, x_last; /* columns it occupies */
+    uint8_t colour;
+} wfc_be_stream;
+
+typedef struct wfc_be_adapter {
+    const char *name;
+    int32_t source, stream; /* in, out */
+    uint32_t layer, edge;   /* for whom; layer UINT32_MAX: output `edge` */
+    uint32_t cols;
+    int32_t slab;
+    uint32_t section;                /* rows of one bus section, 0: nothing changes its row */
+    struct wfc_be_column_plan *plan; /* [cols] */
+    const uint16_t *plan_row;        /* [element] row of the source lane that holds it */
+    double predicted_cycles;
+} wfc_be_adapter;
+
+/* One column of an adapter. Directions: 0 down (south), 1 up. The words of a section's rows travel on one bus over this
+ * and the next section; a row listens to the bus of its own section (0) and of the one before it in that direction (1).
+ */
+typedef struct wfc_be_column_plan {
+    wfc_be_interval *take;         /* [row] of the source lane */
+    wfc_be_interval *give;         /* [row] of the destination lane */
+    wfc_be_list *insert[2];        /* [row] ids this row puts on its bus, in order */
+    wfc_be_interval *listen[2][2]; /* [row] accepted interval of the bus words that arrive */
+    uint32_t *arrive[2][2];        /* [row] bus words that pass here per sample */
+    uint32_t *lane_pos,
+        *bus_pos[2]; /* [element] position in its source lane; in its row's insert list, UINT32_MAX not on it */
+} wfc_be_column_plan;
+
+/* colours: adapter: bus [direction * 2 + section parity]; layer: chain [direction * 2 + parity of the sender's part].
+ */
+typedef struct wfc_be_slab {
+    bool is_adapter;
+    uint32_t index;
+    uint16_t x, w;
+    uint8_t colours[4];
+    uint8_t colour_count;
+} wfc_be_slab;
+
+typedef struct wfc_be {
+    const wfc_graph *g;
+    const wfc_target *t;
+    const wfc_compile_options *opt;
+    wfc_diag *diag;
+    wfc_arena arena;
+    uint32_t height, width;
+    wfc_be_layer *layers;
+    uint32_t layer_count;
+    WFC_VEC(wfc_be_stream) streams;
+    WFC_VEC(wfc_be_adapter) adapters;
+    WFC_VEC(wfc_be_slab) slabs;
+    WFC_VEC(float) fills;
+    int32_t *stream_of;     /* [nodes] stream of a tensor value, -1 */
+    int32_t *output_stream; /* [outputs] */
+    int32_t *layer_of;      /* [nodes] layer whose `out` it is, -1 */
+    double target_cycles;   /* the plan's slowest layer */
+    double predicted_delta_t;
+} wfc_be;
+
+/* layers.c: groups of the graph -> layers with edges; refuses what has no kernel, all of it in one list. */
+WFC_MUST_USE wfc_status wfc_be_make_layers(wfc_be *be);
+
+/* box.c */
+uint64_t wfc_be_box_elems(const wfc_be_box *b);
+/* Local element strides: the list axis outermost, the others row-major. */
+void wfc_be_box_strides(const wfc_be_box *b, uint32_t *strides);
+void wfc_be_box_full(const wfc_shape *s, wfc_be_box *out);
+/* Parts of 0..n-1 as even as can be: part i is [n i / parts, n (i+1) / parts). */
+wfc_be_interval wfc_be_part(uint32_t n, uint32_t parts, uint32_t i);
+/* Final output box of PE (row, col) of a layer; its list (dealt channels) lives in the arena. False: empty. */
+bool wfc_be_out_box(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_box *out);
+/* Boxes of every node's value (and of the contract's operands) that the PE needs, from the final box backwards. */
+typedef struct wfc_be_need {
+    wfc_be_box *node; /* [node_count] value of the node: what is computed */
+    wfc_be_box *hull; /* [node_count] what readers index, may leave the tensor (border = identity of the reader) */
+    wfc_be_box edge[WFC_BE_MAX_EDGES];
+    wfc_be_box chan_all; /* contract: result before the reduce-scatter (all channels of the column, parts descending) */
+} wfc_be_need;
+WFC_MUST_USE wfc_status wfc_be_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_need *out);
+/* Appends a box's elements in local order; outside: `fill`. resolve: as ids of the view's root, else of `consumed`. */
+WFC_MUST_USE wfc_status wfc_be_list_box(wfc_be *be, wfc_value consumed, bool resolve, const wfc_be_box *b, float fill,
+                                        wfc_be_list *list);
+WFC_MUST_USE wfc_status wfc_be_list_push(wfc_be *be, wfc_be_list *l, int32_t id);
+/* Follows group-0 views to the tensor they look at. */
+wfc_value wfc_be_view_root(const wfc_graph *g, wfc_value v);
+/* Element of `consumed` -> id in its root, or a fill. */
+int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
+
+/* streams.c: lane contents, direct connections, adapters. */
+/* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
+WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
+WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
+
+/* place_slabs.c: columns and colours. route.c: every router's routes. build.c: the program. */
+WFC_MUST_USE wfc_status wfc_be_place(wfc_be *be);
+typedef struct wfc_be_routes {
+    wfc_prog_router *at; /* [height * width], routes in arena, ascending colour */
+} wfc_be_routes;
+WFC_MUST_USE wfc_status wfc_be_route(wfc_be *be, wfc_be_routes *out);
+WFC_MUST_USE wfc_status wfc_be_build(wfc_be *be, const wfc_be_routes *routes, wfc_program *out);
+
+/* kernels: build the program of PE (row, col). `data`: initial bytes per array, appended by the emitter. */
+typedef struct wfc_be_init {
+    uint32_t array, offset_bytes, bytes;
+    uint8_t *data;
+} wfc_be_init; /* data: wfc_calloc'ed */
+/* latency_cycles: what the PE waits for its neighbours per sample, beyond its own cycles. */
+typedef struct wfc_be_pe_build {
+    wfc_be_asm *a;
+    WFC_VEC(wfc_be_init) init;
+    wfc_be_move_table tables[3];
+    double latency_cycles;
+    bool empty;
+} wfc_be_pe_build;
+WFC_MUST_USE wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col,
+                                          wfc_be_pe_build *out);
+WFC_MUST_USE wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col,
+                                            wfc_be_pe_build *out);
+
+/* Words of the column's partial sums that belong to rows below (parts > own), to this row, and to rows above; `tile`:
+ * words per channel. */
+typedef struct wfc_be_scatter {
+    uint32_t above, own, below;
+} wfc_be_scatter;
+wfc_be_scatter wfc_be_scatter_words(const wfc_be_layer *l, uint32_t row, uint32_t col, uint32_t tile);
+void wfc_be_pe_build_deinit(wfc_be_pe_build *b);
+
+/* streams.c: a tap with nothing accepted yet. adapter.c: position of a word among those that arrive at `row` on a bus.
+ */
+WFC_MUST_USE wfc_status wfc_be_add_tap(wfc_be *be, int32_t stream, int32_t slab, uint32_t cols, wfc_be_tap **out);
+uint32_t wfc_be_bus_position(const wfc_be *be, const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir,
+                             uint32_t section, uint32_t row, uint32_t source_row, uint32_t index);
+
+#endif

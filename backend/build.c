@@ -1,0 +1,420 @@
+/* From layers, adapters and routes to the wfc_program: emit every PE, share equal classes, router sets and data,
+ * describe streams and layers. */
+#include <string.h>
+
+#include "backend/be.h"
+
+typedef struct blob {
+    uint64_t hash;
+    uint64_t offset;
+    uint32_t bytes;
+} blob;
+
+typedef struct build {
+    wfc_be *be;
+    wfc_program *p;
+    wfc_be_class_table classes;
+    WFC_VEC(wfc_prog_pe) pes;
+    WFC_VEC(wfc_prog_data) data;
+    WFC_VEC(wfc_prog_run) runs;
+    WFC_VEC(wfc_prog_router) routers;
+    uint32_t *router_slots, router_slot_count;
+    wfc_buf bulk;
+    blob *blobs;
+    uint32_t blob_slots, blob_count;
+} build;
+
+static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n) {
+    const uint8_t *b = bytes;
+    for (size_t i = 0; i < n; i++) h = (h ^ b[i]) * 0x100000001b3ull;
+    return h;
+}
+static const uint64_t FNV_START = 0xcbf29ce484222325ull;
+
+static wfc_status grow_blobs(build *b) {
+    uint32_t slots = b->blob_slots ? 2 * b->blob_slots : 1024;
+    blob *more = wfc_calloc(slots, sizeof *more);
+    if (!more) return wfc_fail_memory(b->be->diag);
+    for (uint32_t i = 0; i < b->blob_slots; i++) {
+        if (!b->blobs[i].bytes) continue;
+        uint32_t at = (uint32_t)b->blobs[i].hash & (slots - 1);
+        while (more[at].bytes) at = (at + 1) & (slots - 1);
+        more[at] = b->blobs[i];
+    }
+    wfc_free(b->blobs);
+    b->blobs = more;
+    b->blob_slots = slots;
+    return WFC_OK;
+}
+
+/* Offset of `bytes` in the bulk area; equal contents are stored once. */
+static wfc_status intern(build *b, const uint8_t *data, uint32_t bytes, uint64_t *offset) {
+    if (2 * (b->blob_count + 1) > b->blob_slots) WFC_TRY(grow_blobs(b));
+    uint64_t h = hash_bytes(FNV_START, data, bytes);
+    uint32_t at = (uint32_t)h & (b->blob_slots - 1);
+    while (b->blobs[at].bytes) {
+        const blob *k = &b->blobs[at];
+        if (k->hash == h && k->bytes == bytes && memcmp(b->bulk.data + k->offset, data, bytes) == 0) {
+            *offset = k->offset;
+            return WFC_OK;
+        }
+        at = (at + 1) & (b->blob_slots - 1);
+    }
+    *offset = b->bulk.count;
+    wfc_buf_append(&b->bulk, data, bytes);
+    if (b->bulk.failed) return wfc_fail_memory(b->be->diag);
+    b->blobs[at] = (blob){.hash = h, .offset = *offset, .bytes = bytes};
+    b->blob_count++;
+    return WFC_OK;
+}
+
+static int by_addr(const wfc_prog_data *a, const wfc_prog_data *b) {
+    return a->addr < b->addr ? -1 : a->addr > b->addr;
+}
+
+static void sort_data(wfc_prog_data *d, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        for (size_t j = i; j > 0 && by_addr(&d[j], &d[j - 1]) < 0; j--) {
+            wfc_prog_data t = d[j];
+            d[j] = d[j - 1];
+            d[j - 1] = t;
+        }
+    }
+}
+
+static wfc_status add_data(build *b, wfc_be_pe_build *pe, wfc_prog_pe *out) {
+    out->data_first = (uint32_t)b->data.count;
+    for (size_t i = 0; i < pe->init.count; i++) {
+        const wfc_be_init *in = &pe->init.data[i];
+        wfc_prog_data d = {.addr = (uint16_t)(wfc_be_asm_addr(pe->a, in->array) + in->offset_bytes),
+                           .bytes = in->bytes};
+        WFC_TRY(intern(b, in->data, in->bytes, &d.bulk_offset));
+        if (wfc_vec_push(&b->data, d) != WFC_OK) return wfc_fail_memory(b->be->diag);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        const wfc_be_move_table *t = &pe->tables[i];
+        if (!t->walks.count) continue;
+        uint32_t bytes = (uint32_t)(t->walks.count * WFC_DESC_BYTES);
+        uint8_t *data = wfc_calloc(bytes, 1);
+        if (!data) return wfc_fail_memory(b->be->diag);
+        wfc_be_move_table_encode(pe->a, t, data);
+        wfc_prog_data d = {.addr = wfc_be_asm_addr(pe->a, t->array), .bytes = bytes};
+        wfc_status st = intern(b, data, bytes, &d.bulk_offset);
+        wfc_free(data);
+        WFC_TRY(st);
+        if (wfc_vec_push(&b->data, d) != WFC_OK) return wfc_fail_memory(b->be->diag);
+    }
+    out->data_count = (uint32_t)b->data.count - out->data_first;
+    sort_data(b->data.data + out->data_first, out->data_count);
+    return WFC_OK;
+}
+
+static bool same_routes(const wfc_prog_router *x, const wfc_prog_router *y) {
+    if (x->route_count != y->route_count) return false;
+    for (uint32_t i = 0; i < x->route_count; i++) {
+        const wfc_prog_route *a = &x->routes[i], *c = &y->routes[i];
+        if (a->colour != c->colour || a->positions != c->positions || a->initial != c->initial ||
+            a->filtered != c->filtered || a->filter_period != c->filter_period || a->filter_lo != c->filter_lo ||
+            a->filter_hi != c->filter_hi || memcmp(a->out, c->out, sizeof a->out) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t hash_routes(const wfc_prog_router *r) {
+    uint64_t h = FNV_START;
+    for (uint32_t i = 0; i < r->route_count; i++) {
+        const wfc_prog_route *a = &r->routes[i];
+        uint32_t fields[6] = {a->colour, a->positions, a->filtered, a->filter_period, a->filter_lo, a->filter_hi};
+        h = hash_bytes(h, fields, sizeof fields);
+        h = hash_bytes(h, a->out, sizeof a->out);
+    }
+    return h;
+}
+
+static wfc_status add_router(build *b, const wfc_prog_router *r, uint32_t *index) {
+    if (!b->router_slots) {
+        b->router_slot_count = 1u << 20;
+        b->router_slots = wfc_calloc(b->router_slot_count, sizeof *b->router_slots);
+        if (!b->router_slots) return wfc_fail_memory(b->be->diag);
+    }
+    uint32_t at = (uint32_t)hash_routes(r) & (b->router_slot_count - 1);
+    while (b->router_slots[at]) {
+        if (same_routes(&b->routers.data[b->router_slots[at] - 1], r)) {
+            *index = b->router_slots[at] - 1;
+            return WFC_OK;
+        }
+        at = (at + 1) & (b->router_slot_count - 1);
+    }
+    wfc_prog_router copy = {.route_count = r->route_count};
+    copy.routes = wfc_arena_alloc(&b->p->arena, r->route_count, sizeof *copy.routes);
+    if (!copy.routes) return wfc_fail_memory(b->be->diag);
+    memcpy(copy.routes, r->routes, r->route_count * sizeof *copy.routes);
+    if (wfc_vec_push(&b->routers, copy) != WFC_OK) return wfc_fail_memory(b->be->diag);
+    b->router_slots[at] = *index = (uint32_t)b->routers.count;
+    (*index)--;
+    return WFC_OK;
+}
+
+/* Keeps the slowest PE's prediction as the layer's. */
+static void predict(wfc_prog_layer *l, const wfc_be_pe_build *pe) {
+    const wfc_be_cost *c = wfc_be_asm_cost(pe->a);
+    double v[WFC_BE_BUCKETS], sum = pe->latency_cycles;
+    for (unsigned i = 0; i < WFC_BE_BUCKETS; i++) {
+        v[i] = c[i].overhead_cycles + c[i].busy_cycles + c[i].background_cycles;
+        if (i != WFC_BE_SETUP) sum += v[i];
+    }
+    if (sum <= l->predicted_cycles) return;
+    l->predicted_cycles = sum;
+    l->predicted_compute = v[WFC_BE_COMPUTE];
+    l->predicted_receive = v[WFC_BE_RECEIVE];
+    l->predicted_reduce = v[WFC_BE_REDUCE] + pe->latency_cycles;
+    l->predicted_epilogue = v[WFC_BE_EPILOGUE];
+    l->predicted_send = v[WFC_BE_SEND];
+}
+
+static wfc_status add_pe(build *b, const wfc_be_routes *routes, uint32_t x, uint32_t y, int32_t slab) {
+    wfc_prog_pe pe = {
+        .x = (uint16_t)x, .y = (uint16_t)y, .class_index = UINT32_MAX, .router_index = UINT32_MAX, .layer = UINT32_MAX};
+    const wfc_prog_router *r = &routes->at[(size_t)y * b->be->width + x];
+    if (r->route_count) WFC_TRY(add_router(b, r, &pe.router_index));
+    if (slab >= 0) {
+        const wfc_be_slab *s = &b->be->slabs.data[slab];
+        wfc_be_pe_build one;
+        wfc_status st = s->is_adapter ? wfc_be_emit_adapter(b->be, &b->be->adapters.data[s->index], y, x - s->x, &one)
+                                      : wfc_be_emit_layer(b->be, &b->be->layers[s->index], y, x - s->x, &one);
+        if (st == WFC_OK && !one.empty) {
+            wfc_prog_class c;
+            st = wfc_be_asm_finish(one.a, &b->p->arena, &c);
+            if (st == WFC_OK) st = wfc_be_class_table_add(&b->classes, &b->p->arena, &c, &pe.class_index);
+            if (st == WFC_OK) st = add_data(b, &one, &pe);
+            if (st == WFC_OK) predict(&b->p->layers[slab], &one);
+            pe.layer = (uint32_t)slab;
+            b->p->layers[slab].pe_count++;
+        }
+        wfc_be_pe_build_deinit(&one);
+        WFC_TRY(st);
+    }
+    if (pe.class_index == UINT32_MAX && pe.router_index == UINT32_MAX) return WFC_OK;
+    return wfc_vec_push(&b->pes, pe) == WFC_OK ? WFC_OK : wfc_fail_memory(b->be->diag);
+}
+
+static const char *keep(build *b, char *s) {
+    const char *k = s ? wfc_arena_strdup(&b->p->arena, s) : NULL;
+    wfc_free(s);
+    return k;
+}
+
+static const char *split_text(build *b, const wfc_be_layer *l) {
+    wfc_buf t = {0};
+    wfc_buf_printf(&t, "rows=");
+    for (unsigned d = 0; d < l->shape.rank; d++) wfc_buf_printf(&t, d ? ".%u" : "%u", l->split.row_parts[d]);
+    wfc_buf_printf(&t, " contraction=%u cols=%u of axis %u", l->split.pc, l->split.cols, l->split.col_axis);
+    const char *s = t.failed ? NULL : wfc_arena_strndup(&b->p->arena, t.data, t.count);
+    wfc_buf_deinit(&t);
+    return s;
+}
+
+static double lane_words(const wfc_be *be, const wfc_be_slab *s, uint32_t slab) {
+    double most = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        double n = 0;
+        for (size_t i = 0; i < be->streams.count; i++) {
+            const wfc_be_stream *st = &be->streams.data[i];
+            uint32_t controls = 0;
+            if (st->x_first > s->x + s->w - 1 || st->x_last < s->x) continue;
+            if (st->slab == (int32_t)slab && st->segment[r]) {
+                for (uint32_t c = 0; c < s->w; c++) controls += st->segment[r][c] > 0;
+            }
+            n += st->rows[r].count + controls;
+        }
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+static wfc_status describe(build *b, uint32_t slab) {
+    wfc_be *be = b->be;
+    const wfc_be_slab *s = &be->slabs.data[slab];
+    wfc_prog_layer *out = &b->p->layers[slab];
+    out->rect = (wfc_prog_rect){.x = s->x, .y = 0, .w = s->w, .h = (uint16_t)be->height};
+    out->predicted_lane = lane_words(be, s, slab);
+    uint32_t nodes = 0;
+    if (s->is_adapter) {
+        const wfc_be_adapter *a = &be->adapters.data[s->index];
+        out->name = wfc_arena_strdup(&b->p->arena, a->name);
+        out->kind = "adapter";
+        out->split = keep(b, wfc_asprintf("cols=%u section=%u", a->cols, a->section));
+    } else {
+        const wfc_be_layer *l = &be->layers[s->index];
+        out->name = wfc_arena_strdup(&b->p->arena, l->name);
+        out->kind = wfc_arena_strdup(&b->p->arena, l->kind);
+        out->split = split_text(b, l);
+        out->macs = l->macs;
+        out->macs_nonzero = l->macs_nonzero;
+        for (uint32_t i = 0; i < l->node_count; i++) nodes += wfc_ir_node_c(be->g, l->nodes[i])->loc_count;
+        out->nodes = wfc_arena_alloc(&b->p->arena, nodes + 1, sizeof *out->nodes);
+        if (!out->nodes) return wfc_fail_memory(be->diag);
+        for (uint32_t i = 0; i < l->node_count; i++) {
+            const wfc_node *n = wfc_ir_node_c(be->g, l->nodes[i]);
+            for (uint32_t k = 0; k < n->loc_count; k++) {
+                bool seen = false;
+                for (uint32_t q = 0; q < out->node_count; q++) seen |= strcmp(out->nodes[q], n->locs[k]) == 0;
+                if (!seen) out->nodes[out->node_count++] = wfc_arena_strdup(&b->p->arena, n->locs[k]);
+            }
+        }
+    }
+    return out->name && out->split ? WFC_OK : wfc_fail_memory(be->diag);
+}
+
+/* Wire order of a row as runs over the tensor's flat index; `index` maps stream ids to elements of the user's tensor.
+ */
+static wfc_status add_stream(build *b, const wfc_be_list *row, const uint32_t *index, wfc_prog_stream *out) {
+    out->words = row->count;
+    out->run_first = (uint32_t)b->runs.count;
+    for (uint32_t i = 0; i < row->count;) {
+        uint32_t first = index ? index[row->ids[i]] : (uint32_t)row->ids[i], n = 1;
+        int64_t stride = 0;
+        while (i + n < row->count) {
+            uint32_t next = index ? index[row->ids[i + n]] : (uint32_t)row->ids[i + n];
+            if (n == 1) stride = (int64_t)next - first;
+            if ((int64_t)first + stride * n != next) break;
+            n++;
+        }
+        if (n == 1) stride = 0;
+        wfc_prog_run run = {.start = first, .count = n, .stride = (int32_t)stride};
+        if (wfc_vec_push(&b->runs, run) != WFC_OK) return wfc_fail_memory(b->be->diag);
+        i += n;
+    }
+    out->run_count = (uint32_t)b->runs.count - out->run_first;
+    return WFC_OK;
+}
+
+static wfc_status add_tensor(build *b, const wfc_be_stream *s, wfc_side side, const wfc_node *n, const char *name,
+                             uint8_t host_dtype, const uint32_t *index, wfc_prog_tensor *out) {
+    const wfc_graph *g = b->be->g;
+    *out = (wfc_prog_tensor){
+        .dtype = WFC_F32, .host_dtype = host_dtype, .rank = n->shape.rank, .samples = g->unbatched ? g->samples : 1};
+    out->name = wfc_arena_strdup(&b->p->arena, name);
+    for (unsigned d = 0; d < n->shape.rank; d++) out->dims[d] = n->shape.dims[d];
+    if (out->samples > 1 && out->rank) out->dims[0] *= out->samples;
+    out->streams = wfc_arena_alloc(&b->p->arena, b->be->height, sizeof *out->streams);
+    if (!out->name || !out->streams) return wfc_fail_memory(b->be->diag);
+    for (uint32_t r = 0; r < b->be->height; r++) {
+        if (!s->rows[r].count) continue;
+        wfc_prog_stream *one = &out->streams[out->stream_count++];
+        *one = (wfc_prog_stream){.side = (uint8_t)side, .row = (uint16_t)r, .colour = s->colour};
+        WFC_TRY(add_stream(b, &s->rows[r], index, one));
+    }
+    return WFC_OK;
+}
+
+static wfc_status inputs(build *b) {
+    const wfc_graph *g = b->be->g;
+    uint32_t n = 0;
+    for (size_t i = 0; i < g->nodes.count; i++) n += g->nodes.data[i].op == WFC_CORE_INPUT;
+    b->p->inputs = wfc_arena_alloc(&b->p->arena, n + 1, sizeof *b->p->inputs);
+    if (!b->p->inputs) return wfc_fail_memory(b->be->diag);
+    for (size_t i = 0; i < g->nodes.count; i++) {
+        const wfc_node *node = &g->nodes.data[i];
+        if (node->op != WFC_CORE_INPUT) continue;
+        if (b->be->stream_of[i] < 0) {
+            return wfc_fail(b->be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7007", node->u.input.host_name,
+                            "this input is not used by any node; remove it from the model's inputs");
+        }
+        WFC_TRY(add_tensor(b, &b->be->streams.data[b->be->stream_of[i]], WFC_SIDE_WEST, node, node->u.input.host_name,
+                           node->u.input.host_dtype, NULL, &b->p->inputs[b->p->input_count++]));
+    }
+    return WFC_OK;
+}
+
+static wfc_status outputs(build *b) {
+    const wfc_graph *g = b->be->g;
+    b->p->outputs = wfc_arena_alloc(&b->p->arena, g->outputs.count + 1, sizeof *b->p->outputs);
+    if (!b->p->outputs) return wfc_fail_memory(b->be->diag);
+    for (size_t i = 0; i < g->outputs.count; i++) {
+        const wfc_ir_output *o = &g->outputs.data[i];
+        const wfc_be_stream *s = &b->be->streams.data[b->be->output_stream[i]];
+        const wfc_node *n = wfc_ir_node_c(g, o->value);
+        uint32_t *index = NULL;
+        if (!wfc_value_eq(s->tensor, o->value)) { /* undo the view: stream id -> element of the output */
+            uint64_t elems = wfc_shape_elems(&n->shape);
+            index = wfc_arena_alloc(&b->be->arena, elems, sizeof *index);
+            if (!index) return wfc_fail_memory(b->be->diag);
+            for (uint64_t k = 0; k < elems; k++) index[wfc_be_resolve(b->be, o->value, k)] = (uint32_t)k;
+        }
+        WFC_TRY(add_tensor(b, s, WFC_SIDE_EAST, n, o->host_name, o->host_dtype, index,
+                           &b->p->outputs[b->p->output_count++]));
+    }
+    return WFC_OK;
+}
+
+static void *take(build *b, const void *data, size_t count, size_t size) {
+    void *out = wfc_arena_alloc(&b->p->arena, count ? count : 1, size);
+    if (out && count) memcpy(out, data, count * size);
+    return out;
+}
+
+static wfc_status finish(build *b) {
+    wfc_program *p = b->p;
+    p->classes = take(b, b->classes.classes.data, b->classes.classes.count, sizeof *p->classes);
+    p->class_count = (uint32_t)b->classes.classes.count;
+    p->routers = take(b, b->routers.data, b->routers.count, sizeof *p->routers);
+    p->router_count = (uint32_t)b->routers.count;
+    p->pes = take(b, b->pes.data, b->pes.count, sizeof *p->pes);
+    p->pe_count = (uint32_t)b->pes.count;
+    p->data = take(b, b->data.data, b->data.count, sizeof *p->data);
+    p->data_count = (uint32_t)b->data.count;
+    p->runs = take(b, b->runs.data, b->runs.count, sizeof *p->runs);
+    p->run_count = (uint32_t)b->runs.count;
+    p->bulk = take(b, b->bulk.data, b->bulk.count, 1);
+    p->bulk_bytes = b->bulk.count;
+    if (!p->classes || !p->routers || !p->pes || !p->data || !p->runs || !p->bulk) return wfc_fail_memory(b->be->diag);
+    for (uint32_t i = 0; i < p->layer_count; i++) {
+        wfc_prog_layer *l = &p->layers[i];
+        if (l->predicted_lane > l->predicted_cycles) l->predicted_cycles = l->predicted_lane;
+        if (l->predicted_cycles > p->predicted_delta_t_cycles) p->predicted_delta_t_cycles = l->predicted_cycles;
+    }
+    return WFC_OK;
+}
+
+static wfc_status fill(build *b, const wfc_be_routes *routes) {
+    wfc_be *be = b->be;
+    wfc_program *p = b->p;
+    p->version = WFC_PROGRAM_VERSION;
+    p->model_name = wfc_arena_strdup(&p->arena, be->opt->model_name ? be->opt->model_name : "");
+    p->producer = "waferc " WFC_VERSION;
+    if (!p->model_name) return wfc_fail_memory(be->diag);
+    WFC_TRY(wfc_target_copy(be->t, &p->target));
+    p->layer_count = (uint32_t)be->slabs.count;
+    p->layers = wfc_arena_alloc(&p->arena, p->layer_count + 1, sizeof *p->layers);
+    int32_t *slab_of = wfc_arena_alloc(&be->arena, be->width, sizeof *slab_of);
+    if (!p->layers || !slab_of) return wfc_fail_memory(be->diag);
+    for (uint32_t x = 0; x < be->width; x++) slab_of[x] = -1;
+    for (uint32_t s = 0; s < be->slabs.count; s++) {
+        for (uint32_t c = 0; c < be->slabs.data[s].w; c++) slab_of[be->slabs.data[s].x + c] = (int32_t)s;
+        WFC_TRY(describe(b, s));
+    }
+    for (uint32_t y = 0; y < be->height; y++) {
+        for (uint32_t x = 0; x < be->width; x++) WFC_TRY(add_pe(b, routes, x, y, slab_of[x]));
+    }
+    WFC_TRY(inputs(b));
+    WFC_TRY(outputs(b));
+    return finish(b);
+}
+
+wfc_status wfc_be_build(wfc_be *be, const wfc_be_routes *routes, wfc_program *out) {
+    build b = {.be = be, .p = out};
+    wfc_be_class_table_init(&b.classes);
+    wfc_status st = fill(&b, routes);
+    wfc_be_class_table_deinit(&b.classes);
+    wfc_vec_free(&b.pes);
+    wfc_vec_free(&b.data);
+    wfc_vec_free(&b.runs);
+    wfc_vec_free(&b.routers);
+    wfc_free(b.router_slots);
+    wfc_free(b.blobs);
+    wfc_buf_deinit(&b.bulk);
+    return st;
+}

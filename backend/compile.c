@@ -1,0 +1,48 @@
+#include "backend/be.h"
+#include "backend/check/check.h"
+#include "backend/plan.h"
+
+/* Widths depend on the adapters, adapters on the splits: plan with a reserve of columns until both fit. */
+static wfc_status plan_and_connect(wfc_be *be) {
+    uint32_t reserve = 0;
+    for (unsigned round = 0; round < 8; round++) {
+        WFC_TRY(wfc_be_plan(be, reserve));
+        WFC_TRY(wfc_be_make_streams(be));
+        uint32_t columns = 0, adapters = 0;
+        for (size_t i = 0; i < be->slabs.count; i++) {
+            columns += be->slabs.data[i].w;
+            if (be->slabs.data[i].is_adapter) adapters += be->slabs.data[i].w;
+        }
+        if (columns <= be->width) return WFC_OK;
+        reserve = reserve < adapters ? adapters : reserve + columns - be->width;
+    }
+    return wfc_fail(
+        be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
+        "layers and the adapters between them do not fit %u columns of target %s together; use a larger target",
+        be->width, be->t->name);
+}
+
+static wfc_status compile(wfc_be *be, wfc_program *out) {
+    WFC_TRY(wfc_be_make_layers(be));
+    WFC_TRY(plan_and_connect(be));
+    WFC_TRY(wfc_be_place(be));
+    wfc_be_routes routes;
+    WFC_TRY(wfc_be_route(be, &routes));
+    WFC_TRY(wfc_be_build(be, &routes, out));
+    WFC_TRY(wfc_program_verify(out, be->diag));
+    return wfc_be_check(out, be->diag, NULL);
+}
+
+wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
+                          wfc_program *out) {
+    wfc_program_init(out);
+    wfc_be be = {.g = g, .t = t, .opt = opt, .diag = diag, .height = t->height, .width = t->width};
+    wfc_arena_init(&be.arena);
+    wfc_status st = compile(&be, out);
+    wfc_vec_free(&be.streams);
+    wfc_vec_free(&be.adapters);
+    wfc_vec_free(&be.slabs);
+    wfc_vec_free(&be.fills);
+    wfc_arena_deinit(&be.arena);
+    return st;
+}

@@ -1,0 +1,217 @@
+/* The program of an adapter PE (backend/adapter.c has the plan):
+ *
+ *   arm: lane -> in, buses -> listen buffers
+ *   loop: wait lane, re-arm into the other half; copy what leaves the row into staging buffers, send them on the buses;
+ *         wait and re-arm each bus; assemble the destination segment; send it; turn the halves
+ *
+ * Own words never wait for anybody's words of the same sample, so the vertical merges cannot close a cycle.
+ * Budget: input queues 5 (lane, 2 buses x 2 directions), output queues 3, microthreads 7, colours 2 + up to 4. */
+#include "backend/be.h"
+#include "backend/kernels/kernel.h"
+
+enum {
+    R_TEMP = 1,
+    R_HALF = 2 /* lane, then four buses: r2..r6 */,
+    R_POINTER = 7,
+    R_CONST = 12,
+    UT_SEND = 6,
+    UT_BUS = 7
+};
+
+typedef struct rig {
+    wfc_be *be;
+    const wfc_be_adapter *ad;
+    const wfc_be_column_plan *p;
+    uint32_t row, col;
+    wfc_be_pe_build *b;
+    wfc_be_asm *a;
+    wfc_be_receive lane, bus[2][2];
+    uint32_t staging[2], out_array;
+    uint8_t bus_queue[2], out_queue;
+} rig;
+
+static void find_source(const rig *r, int32_t id, uint32_t from_row, wfc_be_pair *pair) {
+    const wfc_be_column_plan *p = r->p;
+    if (from_row == r->row) {
+        *pair =
+            (wfc_be_pair){.array = r->lane.array, .off = r->lane.half_reg, .src = p->lane_pos[id] - p->take[r->row].lo};
+        return;
+    }
+    unsigned d = from_row < r->row ? 0 : 1, k = from_row / r->ad->section == r->row / r->ad->section ? 0 : 1;
+    uint32_t at =
+        wfc_be_bus_position(r->be, r->ad, p, d, from_row / r->ad->section, r->row, from_row, p->bus_pos[d][id]);
+    *pair = (wfc_be_pair){
+        .array = r->bus[d][k].array, .off = r->bus[d][k].half_reg, .src = at - p->listen[d][k][r->row].lo};
+}
+
+/* Row whose source lane holds the element. */
+static uint32_t source_row(const rig *r, int32_t id) {
+    return r->ad->plan_row[id];
+}
+
+static wfc_status stage_bus(rig *r) {
+    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+    const wfc_be_column_plan *p = r->p;
+    bool any = p->insert[0][r->row].count || p->insert[1][r->row].count;
+    if (any) wfc_be_asm_wait(r->a, UT_BUS);
+    for (unsigned d = 0; d < 2; d++) {
+        const wfc_be_list *l = &p->insert[d][r->row];
+        if (!l->count) continue;
+        wfc_be_pairs pairs = {0};
+        for (uint32_t i = 0; i < l->count; i++) {
+            wfc_be_pair one;
+            find_source(r, l->ids[i], r->row, &one);
+            one.dst = i;
+            if (wfc_vec_push(&pairs.v, one) != WFC_OK) {
+                wfc_vec_free(&pairs.v);
+                return wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
+            }
+        }
+        wfc_status st = wfc_be_emit_moves(r->a, &pairs, r->staging[d], R_POINTER, &r->b->tables[d]);
+        wfc_vec_free(&pairs.v);
+        WFC_TRY(st);
+    }
+    for (unsigned d = 0; d < 2; d++) {
+        uint32_t n = p->insert[d][r->row].count;
+        if (!n) continue;
+        /* The row of the section farthest from the listeners' side ends the sample on this bus. */
+        bool last = true;
+        uint32_t q = r->ad->section, lo = r->row / q * q, hi = lo + q < r->be->height ? lo + q : r->be->height;
+        for (uint32_t s = d == 0 ? lo : r->row + 1; s < (d == 0 ? r->row : hi); s++) last &= p->insert[d][s].count == 0;
+        bool alone = last;
+        for (uint32_t s = d == 0 ? r->row + 1 : lo; s < (d == 0 ? hi : r->row); s++)
+            alone &= p->insert[d][s].count == 0;
+        uint16_t ctl = alone ? 0 : last ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
+        uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, ctl);
+        wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, wfc_be_asm_row(r->a, r->staging[d], 0, WFC_F32, n),
+                         WFC_OPND_NONE, UT_BUS, 0, 0);
+    }
+    return WFC_OK;
+}
+
+static wfc_status assemble(rig *r) {
+    const wfc_be_list *to = &r->be->streams.data[r->ad->stream].rows[r->row];
+    wfc_be_interval give = r->p->give[r->row];
+    wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
+    wfc_be_pairs pairs = {0};
+    wfc_status st = WFC_OK;
+    /* Grouped by source buffer so that walks do not break where pieces alternate; fills are in the data image. */
+    static const int8_t GROUPS[5][2] = {{-1, 0}, {0, 0}, {0, 1}, {1, 0}, {1, 1}};
+    for (unsigned g = 0; g < 5 && st == WFC_OK; g++) {
+        for (uint32_t i = give.lo; i < give.hi && st == WFC_OK; i++) {
+            int32_t id = to->ids[i];
+            if (id < 0) continue;
+            uint32_t s = source_row(r, id);
+            int8_t d = s == r->row ? -1 : s < r->row ? 0 : 1;
+            int8_t k = d >= 0 && s / r->ad->section != r->row / r->ad->section;
+            if (d != GROUPS[g][0] || k != GROUPS[g][1]) continue;
+            wfc_be_pair one;
+            find_source(r, id, s, &one);
+            one.dst = i - give.lo;
+            st = wfc_vec_push(&pairs.v, one);
+        }
+    }
+    if (st == WFC_OK)
+        st = wfc_be_emit_moves(r->a, &pairs, r->out_array, R_POINTER, &r->b->tables[2]);
+    else
+        st = wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
+    wfc_vec_free(&pairs.v);
+    return st;
+}
+
+static wfc_status fill_constants(rig *r) {
+    const wfc_be_list *to = &r->be->streams.data[r->ad->stream].rows[r->row];
+    wfc_be_interval give = r->p->give[r->row];
+    bool any = false;
+    for (uint32_t i = give.lo; i < give.hi; i++) any |= to->ids[i] < 0 && r->be->fills.data[-1 - to->ids[i]] != 0.0f;
+    if (!any) return WFC_OK; /* memory starts as zero */
+    float *image = wfc_calloc(give.hi - give.lo, sizeof *image);
+    if (!image) return wfc_fail_memory(r->be->diag);
+    for (uint32_t i = give.lo; i < give.hi; i++) {
+        if (to->ids[i] < 0) image[i - give.lo] = r->be->fills.data[-1 - to->ids[i]];
+    }
+    return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image);
+}
+
+static void arm_all(rig *r) {
+    const wfc_be_column_plan *p = r->p;
+    const wfc_be_slab *slab = &r->be->slabs.data[r->ad->slab];
+    const wfc_be_interval take = p->take[r->row];
+    uint8_t queue = 0, ut = 1, reg = R_HALF;
+    if (take.hi > take.lo) {
+        wfc_be_receive_setup(r->a, &r->lane, "lane", queue++, r->be->streams.data[r->ad->source].colour, ut++, reg++,
+                             R_TEMP, take.hi - take.lo);
+    }
+    for (unsigned d = 0; d < 2; d++) {
+        for (unsigned k = 0; k < 2; k++) {
+            wfc_be_interval l = p->listen[d][k][r->row];
+            if (l.hi == l.lo) continue;
+            uint32_t section = r->row / r->ad->section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
+            wfc_be_receive_setup(r->a, &r->bus[d][k], "bus", queue++, slab->colours[d * 2 + (section & 1)], ut++, reg++,
+                                 R_TEMP, l.hi - l.lo);
+        }
+    }
+}
+
+static void outputs(rig *r) {
+    const wfc_be_slab *slab = &r->be->slabs.data[r->ad->slab];
+    uint32_t section = r->ad->section ? r->row / r->ad->section : 0;
+    uint8_t queue = 0;
+    r->out_queue = queue;
+    uint32_t n = r->p->give[r->row].hi - r->p->give[r->row].lo;
+    if (n) {
+        wfc_be_asm_bind_out(r->a, queue++, r->be->streams.data[r->ad->stream].colour);
+        r->out_array = wfc_be_asm_array(r->a, "out", 4 * n, WFC_MEM_OUTPUT);
+    }
+    for (unsigned d = 0; d < 2; d++) {
+        uint32_t m = r->p->insert[d][r->row].count;
+        if (!m) continue;
+        r->bus_queue[d] = queue;
+        wfc_be_asm_bind_out(r->a, queue++, slab->colours[d * 2 + (section & 1)]);
+        r->staging[d] = wfc_be_asm_array(r->a, d == 0 ? "down" : "up", 4 * m, WFC_MEM_SCRATCH);
+    }
+}
+
+wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
+    *out = (wfc_be_pe_build){0};
+    const wfc_be_column_plan *p = &ad->plan[col];
+    rig r = {.be = be, .ad = ad, .p = p, .row = row, .col = col, .b = out};
+    uint32_t n = p->give[row].hi - p->give[row].lo;
+    if (n == 0 && p->take[row].hi == p->take[row].lo) {
+        out->empty = true;
+        return WFC_OK;
+    }
+    WFC_TRY(wfc_be_pe_begin(be, out, ad->name, row, col, be->slabs.data[ad->slab].x));
+    r.a = out->a;
+    wfc_be_asm_const_regs(r.a, R_CONST, 4);
+    wfc_be_asm_bucket(r.a, WFC_BE_SETUP);
+    arm_all(&r);
+    outputs(&r);
+    uint32_t again = wfc_be_asm_label(r.a);
+    wfc_be_asm_place(r.a, again);
+    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+    wfc_be_receive_next(r.a, &r.lane, R_TEMP);
+    WFC_TRY(stage_bus(&r));
+    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+    for (unsigned d = 0; d < 2; d++) {
+        for (unsigned k = 0; k < 2; k++) wfc_be_receive_next(r.a, &r.bus[d][k], R_TEMP);
+    }
+    if (n) {
+        wfc_be_asm_bucket(r.a, WFC_BE_SEND);
+        wfc_be_asm_wait(r.a, UT_SEND);
+        WFC_TRY(assemble(&r));
+        WFC_TRY(fill_constants(&r));
+        wfc_be_asm_bucket(r.a, WFC_BE_SEND);
+        uint16_t ctl = wfc_be_lane_control(be, &be->streams.data[ad->stream], row, col);
+        uint8_t to = wfc_be_asm_out(r.a, r.out_queue, WFC_F32, n, ctl);
+        wfc_be_asm_async(r.a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_row(r.a, r.out_array, 0, WFC_F32, n), WFC_OPND_NONE,
+                         UT_SEND, 0, 0);
+    }
+    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+    wfc_be_receive_turn(r.a, &r.lane);
+    for (unsigned d = 0; d < 2; d++) {
+        for (unsigned k = 0; k < 2; k++) wfc_be_receive_turn(r.a, &r.bus[d][k]);
+    }
+    wfc_be_asm_branch(r.a, WFC_OP_BRA, 0, again);
+    return wfc_be_asm_status(r.a);
+}

@@ -1,0 +1,331 @@
+/* The program of a layer PE:
+ *
+ *   arm all lanes; loop: wait lane 0, re-arm; acc = 0; multiply-accumulate; reduce-scatter along the column (pc > 1);
+ *   wait and re-arm the other lanes; elementwise and pooling tail; send the segment; turn the halves
+ *
+ * Reduce-scatter: rows (tile, 0 .. pc-1) hold partial sums of all the column's channels; part i belongs to row i. acc
+ * holds the parts in descending order, so what row i passes down (parts > i, farthest first) is a prefix and what it
+ * passes up (parts < i) is the suffix read backwards. Each step is one vadd queue + memory -> queue; both directions
+ * run on microthreads at once. Budget: input queues edges + 2, output queues 1 + 2, microthreads edges + 3, colours
+ * lanes + 4. */
+#include <string.h>
+
+#include "backend/kernels/k_local.h"
+
+enum { R_TEMP = 1, R_HALF = 2, R_NEST = 8, R_CONST = 12 };
+
+typedef struct rig {
+    wfc_be *be;
+    const wfc_be_layer *l;
+    uint32_t row, col;
+    wfc_be_pe_build *b;
+    wfc_be_asm *a;
+    wfc_be_need need;
+    wfc_be_box final;
+    bool has_output; /* this PE sends a segment */
+    wfc_be_receive lane[WFC_BE_MAX_EDGES];
+    wfc_be_site edge[WFC_BE_MAX_EDGES];
+    uint32_t out_array, out_words;
+    uint8_t ut_send, ut_down, ut_up, queue_north, queue_south, out_lane, out_south, out_north;
+} rig;
+
+/* Values of a contract's index variable at local index j, for weights and operand addresses. */
+static uint32_t var_value(const rig *r, unsigned v, uint32_t j, const uint32_t *channels) {
+    const wfc_space *s = &wfc_ir_node_c(r->be->g, r->l->nodes[0])->u.contract;
+    const wfc_be_box *box = &r->need.chan_all;
+    if (v < s->out_rank) return (int)v == box->list_axis ? box->list[j] : (uint32_t)(box->lo[v] + (int32_t)j);
+    return (int)v == r->l->red_var ? channels[j] : j;
+}
+
+/* Element strides per variable of an operand that lies at `at`, and its first element. */
+static void operand_walk(const rig *r, const wfc_affine *map, const wfc_be_site *at, int listed_var, wfc_be_walk *w) {
+    const wfc_space *s = &wfc_ir_node_c(r->be->g, r->l->nodes[0])->u.contract;
+    uint32_t strides[WFC_IR_MAX_RANK];
+    wfc_be_box_strides(&at->box, strides);
+    *w = (wfc_be_walk){.array = at->array, .half_reg = at->half_reg};
+    int64_t base = 0;
+    for (unsigned q = 0; q < at->box.rank; q++) {
+        bool listed = (int)q == at->box.list_axis && listed_var >= 0;
+        int64_t first = listed ? 0 : (int64_t)map[q].offset - at->box.lo[q];
+        for (unsigned v = 0; v < s->index_count; v++) {
+            w->stride[v] += map[q].coef[v] * (int32_t)strides[q];
+            if (!listed && v < s->out_rank && (int)v != r->need.chan_all.list_axis) {
+                first += (int64_t)map[q].coef[v] * r->need.chan_all.lo[v];
+            }
+        }
+        base += first * strides[q];
+    }
+    w->offset_bytes = at->offset_bytes + (uint32_t)(4 * base);
+}
+
+/* Resident weights: reduced variables outermost, then the result's, the dealt channels innermost. */
+static wfc_status place_weights(rig *r, const uint32_t *extent, const uint32_t *channels, wfc_be_walk *w) {
+    const wfc_node *n = wfc_ir_node_c(r->be->g, r->l->nodes[0]);
+    const wfc_space *s = &n->u.contract;
+    const wfc_node *b = wfc_ir_node_c(r->be->g, wfc_ir_operand(r->be->g, r->l->nodes[0], 1));
+    unsigned order[WFC_IR_MAX_INDEX], count = 0;
+    for (unsigned pass = 0; pass < 3; pass++) {
+        for (unsigned v = 0; v < s->index_count; v++) {
+            bool in_b = false;
+            for (unsigned d = 0; d < b->shape.rank; d++) in_b |= s->b[d].coef[v] != 0;
+            unsigned where = v >= s->out_rank ? 0 : (int)v == r->l->chan_var ? 2 : 1;
+            if (in_b && where == pass) order[count++] = v;
+        }
+    }
+    uint64_t total = 1;
+    *w = (wfc_be_walk){0};
+    for (unsigned i = count; i-- > 0;) {
+        w->stride[order[i]] = (int32_t)total;
+        total *= extent[order[i]];
+    }
+    if (4 * total > r->be->t->sram_bytes) {
+        return wfc_fail(r->be->diag, WFC_ERR_NO_FIT, "WFC-E7032", r->l->name,
+                        "the weights of a PE take %llu bytes, SRAM has %u", (unsigned long long)(4 * total),
+                        r->be->t->sram_bytes);
+    }
+    float *data = wfc_calloc((size_t)total, sizeof *data);
+    if (!data) return wfc_fail_memory(r->be->diag);
+    uint32_t at[WFC_IR_MAX_INDEX] = {0};
+    for (uint64_t i = 0; i < total; i++) {
+        int64_t flat = 0;
+        bool inside = true;
+        for (unsigned d = 0; d < b->shape.rank; d++) {
+            int64_t c = s->b[d].offset;
+            for (unsigned v = 0; v < s->index_count; v++) {
+                if (s->b[d].coef[v]) c += (int64_t)s->b[d].coef[v] * var_value(r, v, at[v], channels);
+            }
+            inside &= c >= 0 && c < b->shape.dims[d];
+            flat = flat * b->shape.dims[d] + c;
+        }
+        if (inside) memcpy(&data[i], b->u.konst.data.bytes + 4 * flat, 4);
+        for (unsigned k = count; k-- > 0;) {
+            if (++at[order[k]] < extent[order[k]]) break;
+            at[order[k]] = 0;
+        }
+    }
+    w->array = wfc_be_asm_array(r->a, "weights", (uint32_t)(4 * total), WFC_MEM_WEIGHT);
+    return wfc_be_add_init(r->be, r->b, w->array, (uint32_t)(4 * total), data);
+}
+
+static wfc_status multiply(rig *r, uint32_t acc) {
+    const wfc_node *n = wfc_ir_node_c(r->be->g, r->l->nodes[0]);
+    const wfc_space *s = &n->u.contract;
+    const wfc_be_box *box = &r->need.chan_all;
+    uint32_t words = (uint32_t)wfc_be_box_elems(box), strides[WFC_IR_MAX_RANK];
+    wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
+    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, acc, 0, WFC_F32, words), 0, WFC_OPND_NONE, 0);
+    wfc_be_walk d = {.array = acc}, x, w;
+    wfc_be_box_strides(box, strides);
+    wfc_be_nest nest = {.op = WFC_OP_VMAC, .vars = s->index_count, .first_reg = R_NEST};
+    const uint32_t *channels = NULL;
+    if (r->l->red_var >= 0) channels = r->edge[0].box.list;
+    for (unsigned v = 0; v < s->index_count; v++) {
+        nest.extent[v] = v < s->out_rank           ? box->n[v]
+                         : (int)v == r->l->red_var ? r->edge[0].box.n[r->l->red_axis]
+                                                   : s->extent[v];
+        d.stride[v] = v < s->out_rank ? (int32_t)strides[v] : 0;
+    }
+    operand_walk(r, s->a, &r->edge[0], r->l->red_var, &x);
+    if (wfc_ir_node_c(r->be->g, wfc_ir_operand(r->be->g, r->l->nodes[0], 1))->op == WFC_CORE_CONST) {
+        WFC_TRY(place_weights(r, nest.extent, channels, &w));
+    } else {
+        operand_walk(r, s->b, &r->edge[1], r->l->chan_var, &w);
+    }
+    nest.operand[0] = &d;
+    nest.operand[1] = &x;
+    nest.operand[2] = &w;
+    return wfc_be_emit_nest(r->a, &nest);
+}
+
+wfc_be_scatter wfc_be_scatter_words(const wfc_be_layer *l, uint32_t row, uint32_t col, uint32_t tile) {
+    wfc_be_scatter s = {0};
+    const wfc_be_split *sp = &l->split;
+    uint32_t channels = l->shape.dims[l->chan_axis], ic = row % sp->pc;
+    for (uint32_t j = 0; j < sp->pc; j++) {
+        wfc_be_interval p = wfc_be_part(channels, sp->pc, j);
+        uint32_t first = p.lo + (col + sp->cols - p.lo % sp->cols) % sp->cols;
+        uint32_t n = first < p.hi ? (p.hi - first + sp->cols - 1) / sp->cols * tile : 0;
+        if (j > ic)
+            s.above += n;
+        else if (j == ic)
+            s.own += n;
+        else
+            s.below += n;
+    }
+    return s;
+}
+
+static void chain_queues(rig *r, const wfc_be_scatter *s, uint8_t *in_queue, uint8_t *out_queue) {
+    const uint8_t *c = r->be->slabs.data[r->l->slab].colours;
+    uint32_t pc = r->l->split.pc, ic = r->row % pc;
+    if (ic > 0 && s->above + s->own) wfc_be_asm_bind_in(r->a, r->queue_north = (*in_queue)++, c[(ic - 1) & 1]);
+    if (ic + 1 < pc && s->below + s->own)
+        wfc_be_asm_bind_in(r->a, r->queue_south = (*in_queue)++, c[2 + ((ic + 1) & 1)]);
+    if (ic + 1 < pc && s->above) wfc_be_asm_bind_out(r->a, r->out_south = (*out_queue)++, c[ic & 1]);
+    if (ic > 0 && s->below) wfc_be_asm_bind_out(r->a, r->out_north = (*out_queue)++, c[2 + (ic & 1)]);
+}
+
+static uint8_t backwards(rig *r, uint32_t acc, uint32_t end_words, uint32_t n) {
+    wfc_be_mem m = {.array = acc,
+                    .offset_bytes = 4 * (end_words - 1),
+                    .type = WFC_F32,
+                    .len = {1, 1, 1, n},
+                    .stride = {0, 0, 0, -1}};
+    return wfc_be_asm_mem(r->a, &m);
+}
+
+static void reduce_scatter(rig *r, uint32_t acc, const wfc_be_scatter *s) {
+    uint32_t pc = r->l->split.pc, ic = r->row % pc, all = s->above + s->own + s->below;
+    wfc_be_asm_bucket(r->a, WFC_BE_REDUCE);
+    bool down = ic + 1 < pc && s->above, up = ic > 0 && s->below;
+    if (down) {
+        uint8_t out = wfc_be_asm_out(r->a, r->out_south, WFC_F32, s->above, 0),
+                own = wfc_be_asm_row(r->a, acc, 0, WFC_F32, s->above);
+        if (ic == 0)
+            wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, own, WFC_OPND_NONE, r->ut_down, 0, 0);
+        else
+            wfc_be_asm_async(r->a, WFC_OP_VADD, WFC_F32, out, wfc_be_asm_in(r->a, r->queue_north, WFC_F32, s->above),
+                             own, r->ut_down, 0, 0);
+    }
+    if (up) {
+        uint8_t out = wfc_be_asm_out(r->a, r->out_north, WFC_F32, s->below, 0), own = backwards(r, acc, all, s->below);
+        if (ic + 1 == pc)
+            wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, own, WFC_OPND_NONE, r->ut_up, 0, 0);
+        else
+            wfc_be_asm_async(r->a, WFC_OP_VADD, WFC_F32, out, wfc_be_asm_in(r->a, r->queue_south, WFC_F32, s->below),
+                             own, r->ut_up, 0, 0);
+    }
+    if (down) wfc_be_asm_wait(r->a, r->ut_down);
+    if (ic > 0 && s->own) {
+        uint8_t own = wfc_be_asm_row(r->a, acc, 4 * s->above, WFC_F32, s->own);
+        wfc_be_asm_op(r->a, WFC_OP_VADD, WFC_F32, own, wfc_be_asm_in(r->a, r->queue_north, WFC_F32, s->own), own, 0);
+    }
+    if (up) wfc_be_asm_wait(r->a, r->ut_up);
+    if (ic + 1 < pc && s->own) {
+        uint8_t own = backwards(r, acc, s->above + s->own, s->own);
+        wfc_be_asm_op(r->a, WFC_OP_VADD, WFC_F32, own, wfc_be_asm_in(r->a, r->queue_south, WFC_F32, s->own), own, 0);
+    }
+    /* Each end waits for the wave from the other end. */
+    r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency) + s->above + s->below;
+}
+
+static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
+    static const char *const NAMES[WFC_BE_MAX_EDGES] = {"in0", "in1", "in2", "in3", "in4", "in5"};
+    wfc_be_asm_bucket(r->a, WFC_BE_SETUP);
+    for (uint32_t e = 0; e < r->l->edge_count; e++) {
+        uint32_t words = (uint32_t)wfc_be_box_elems(&r->need.edge[e]);
+        if (words == 0) continue;
+        if (*ut > r->be->t->microthreads || R_HALF + e >= R_NEST) {
+            return wfc_fail(r->be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7033", r->l->name,
+                            "this layer reads %u tensors at once; a PE has microthreads for %u", r->l->edge_count,
+                            r->be->t->microthreads);
+        }
+        wfc_be_receive_setup(r->a, &r->lane[e], NAMES[e], (*queue)++, r->be->streams.data[r->l->edges[e].stream].colour,
+                             (*ut)++, (uint8_t)(R_HALF + e), R_TEMP, words);
+        r->edge[e] = (wfc_be_site){.array = r->lane[e].array, .half_reg = r->lane[e].half_reg, .box = r->need.edge[e]};
+    }
+    return wfc_be_asm_status(r->a);
+}
+
+/* The contract, its reduce-scatter and where the result lies. */
+static wfc_status head(rig *r, const wfc_be_scatter *sc, wfc_be_local *k) {
+    uint32_t words = (uint32_t)wfc_be_box_elems(&r->need.chan_all);
+    bool alone = r->l->node_count == 1 && r->l->split.pc == 1;
+    uint32_t acc = alone ? r->out_array : wfc_be_asm_array(r->a, "acc", 4 * words, WFC_MEM_ACC);
+    if (alone && r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
+    WFC_TRY(multiply(r, acc));
+    if (r->l->split.pc > 1) reduce_scatter(r, acc, sc);
+    k->value[0] =
+        (wfc_be_site){.array = acc, .offset_bytes = r->l->split.pc > 1 ? 4 * sc->above : 0, .box = r->need.node[0]};
+    if (r->l->node_count > 1 || alone || !r->has_output) return wfc_be_asm_status(r->a);
+    /* No tail: the own part goes to the output array so that acc is free while it is sent. */
+    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+    wfc_be_asm_wait(r->a, r->ut_send);
+    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
+                  wfc_be_asm_row(r->a, acc, k->value[0].offset_bytes, WFC_F32, r->out_words), WFC_OPND_NONE, 0);
+    return wfc_be_asm_status(r->a);
+}
+
+static wfc_status body(rig *r, const wfc_be_scatter *sc) {
+    wfc_be_local k = {.be = r->be,
+                      .l = r->l,
+                      .need = &r->need,
+                      .b = r->b,
+                      .edge = r->edge,
+                      .out_array = r->out_array,
+                      .first_reg = R_NEST};
+    k.value = wfc_arena_alloc(&r->be->arena, r->l->node_count + 1, sizeof *k.value);
+    if (!k.value) return wfc_fail_memory(r->be->diag);
+    uint32_t head_edges = r->l->has_contract ? 0 : r->l->edge_count, first = r->l->has_contract ? 1 : 0;
+    for (uint32_t e = 0; e < r->l->edge_count; e++) {
+        if (r->l->has_contract && wfc_value_eq(r->l->edges[e].user, r->l->nodes[0])) head_edges = e + 1;
+    }
+    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
+    for (uint32_t e = 0; e < head_edges; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    if (r->l->has_contract) WFC_TRY(head(r, sc, &k));
+    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
+    for (uint32_t e = head_edges; e < r->l->edge_count; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    if (r->out_words && r->l->node_count == 0) {
+        wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
+        if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
+        wfc_be_mem m = {.array = r->lane[0].array,
+                        .type = WFC_F32,
+                        .off = r->lane[0].half_reg,
+                        .len = {1, 1, 1, r->out_words},
+                        .stride = {0, 0, 0, 1}};
+        wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
+                      wfc_be_asm_mem(r->a, &m), WFC_OPND_NONE, 0);
+    } else if (r->out_words && r->l->node_count > first) {
+        if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
+        if (first) WFC_TRY(wfc_be_border(&k, 0));
+        WFC_TRY(wfc_be_emit_local(&k, first));
+    }
+    return wfc_be_asm_status(r->a);
+}
+
+wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
+    *out = (wfc_be_pe_build){0};
+    rig r = {.be = be, .l = l, .row = row, .col = col, .b = out};
+    bool any = wfc_be_out_box(be, l, row, col, &r.final);
+    if (row >= l->split.rows || (!any && !(l->has_contract && l->split.pc > 1))) {
+        out->empty = true;
+        return WFC_OK;
+    }
+    WFC_TRY(wfc_be_needs(be, l, row, col, &r.need));
+    if (l->has_contract && wfc_be_box_elems(&r.need.chan_all) == 0) {
+        out->empty = true;
+        return WFC_OK;
+    }
+    const wfc_be_stream *s = &be->streams.data[l->out_stream];
+    r.out_words = any ? (uint32_t)wfc_be_box_elems(&r.final) : 0;
+    r.has_output = s->segment[row] && s->segment[row][col];
+    WFC_TRY(wfc_be_pe_begin(be, out, l->name, row, col, be->slabs.data[l->slab].x));
+    r.a = out->a;
+    wfc_be_asm_const_regs(r.a, R_CONST, 4);
+    uint8_t queue = 0, out_queue = 0, ut = 1;
+    WFC_TRY(arm_lanes(&r, &queue, &ut));
+    wfc_be_scatter sc = {0};
+    if (r.has_output) wfc_be_asm_bind_out(r.a, r.out_lane = out_queue++, s->colour);
+    if (r.out_words) r.out_array = wfc_be_asm_array(r.a, "out", 4 * r.out_words, WFC_MEM_OUTPUT);
+    r.ut_send = ut++;
+    if (l->split.pc > 1) {
+        sc = wfc_be_scatter_words(l, row, col,
+                                  (uint32_t)(wfc_be_box_elems(&r.need.chan_all) / r.need.chan_all.n[l->chan_var]));
+        chain_queues(&r, &sc, &queue, &out_queue);
+        r.ut_down = ut++;
+        r.ut_up = ut++;
+    }
+    uint32_t again = wfc_be_asm_label(r.a);
+    wfc_be_asm_place(r.a, again);
+    WFC_TRY(body(&r, &sc));
+    wfc_be_asm_bucket(r.a, WFC_BE_SEND);
+    if (r.has_output) {
+        uint8_t to = wfc_be_asm_out(r.a, r.out_lane, WFC_F32, r.out_words, wfc_be_lane_control(be, s, row, col));
+        wfc_be_asm_async(r.a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_row(r.a, r.out_array, 0, WFC_F32, r.out_words),
+                         WFC_OPND_NONE, r.ut_send, 0, 0);
+    }
+    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+    for (uint32_t e = 0; e < l->edge_count; e++) wfc_be_receive_turn(r.a, &r.lane[e]);
+    wfc_be_asm_branch(r.a, WFC_OP_BRA, 0, again);
+    return wfc_be_asm_status(r.a);
+}

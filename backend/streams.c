@@ -1,0 +1,339 @@
+/* Streams: what travels on each row's lane in which order, who contributes and who accepts which interval; where a
+ * consumer can take its producer's lanes as they are, and where an adapter must rearrange them.
+ *
+ * A connection is direct exactly when, row by row, the producer's list equals the list the consumer asks for; a
+ * contract may ask for its contraction channels in any order, so it takes the producer's. Everything else gets an
+ * adapter: any layout x any view x any layout. */
+#include <string.h>
+
+#include "backend/be.h"
+
+static wfc_status new_stream(wfc_be *be, const char *name, wfc_value tensor, int32_t *out) {
+    wfc_be_stream s = {.name = name, .tensor = tensor, .slab = -1};
+    s.rows = wfc_arena_alloc(&be->arena, be->height, sizeof *s.rows);
+    s.segment = wfc_arena_alloc(&be->arena, be->height, sizeof *s.segment);
+    if (!s.rows || !s.segment) return wfc_fail_memory(be->diag);
+    if (wfc_vec_push(&be->streams, s) != WFC_OK) return wfc_fail_memory(be->diag);
+    *out = (int32_t)be->streams.count - 1;
+    return WFC_OK;
+}
+
+static wfc_status new_slab(wfc_be *be, bool is_adapter, uint32_t index, uint32_t cols, int32_t *out) {
+    wfc_be_slab s = {.is_adapter = is_adapter, .index = index, .w = (uint16_t)cols, .colours = {0, 1, 2, 3}};
+    if (wfc_vec_push(&be->slabs, s) != WFC_OK) return wfc_fail_memory(be->diag);
+    *out = (int32_t)be->slabs.count - 1;
+    return WFC_OK;
+}
+
+/* A tap with accept[row][col] all empty. */
+wfc_status wfc_be_add_tap(wfc_be *be, int32_t stream, int32_t slab, uint32_t cols, wfc_be_tap **out) {
+    wfc_be_stream *s = &be->streams.data[stream];
+    if (s->tap_count == s->tap_capacity) {
+        uint32_t capacity = s->tap_capacity ? 2 * s->tap_capacity : 4;
+        wfc_be_tap *taps = wfc_arena_alloc(&be->arena, capacity, sizeof *taps);
+        if (!taps) return wfc_fail_memory(be->diag);
+        if (s->tap_count) memcpy(taps, s->taps, s->tap_count * sizeof *taps);
+        s->taps = taps;
+        s->tap_capacity = capacity;
+    }
+    wfc_be_tap *t = &s->taps[s->tap_count];
+    *t = (wfc_be_tap){.slab = slab};
+    t->accept = wfc_arena_alloc(&be->arena, be->height, sizeof *t->accept);
+    if (!t->accept) return wfc_fail_memory(be->diag);
+    for (uint32_t r = 0; r < be->height; r++) {
+        t->accept[r] = wfc_arena_alloc(&be->arena, cols ? cols : 1, sizeof **t->accept);
+        if (!t->accept[r]) return wfc_fail_memory(be->diag);
+    }
+    s->tap_count++;
+    *out = t;
+    return WFC_OK;
+}
+
+/* What a layer asks for on one edge: per row the list, per column the interval of it. */
+typedef struct demand {
+    wfc_be_list *rows;        /* [height] */
+    wfc_be_interval **accept; /* [height][cols] */
+} demand;
+
+static bool is_uniform(const wfc_be_layer *l, const wfc_be_edge *e) {
+    return l->has_contract && e->operand == 0 && wfc_value_eq(e->user, l->nodes[0]);
+}
+
+static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, demand *out) {
+    const wfc_be_edge *e = &l->edges[edge];
+    out->rows = wfc_arena_alloc(&be->arena, be->height, sizeof *out->rows);
+    out->accept = wfc_arena_alloc(&be->arena, be->height, sizeof *out->accept);
+    if (!out->rows || !out->accept) return wfc_fail_memory(be->diag);
+    for (uint32_t row = 0; row < be->height; row++) {
+        out->accept[row] = wfc_arena_alloc(&be->arena, l->split.cols, sizeof **out->accept);
+        if (!out->accept[row]) return wfc_fail_memory(be->diag);
+        if (row >= l->split.rows) continue;
+        for (uint32_t col = 0; col < l->split.cols; col++) {
+            wfc_be_interval *a = &out->accept[row][col];
+            if (is_uniform(l, e) && col > 0) {
+                *a = out->accept[row][0];
+                continue;
+            }
+            wfc_be_box final;
+            if (!is_uniform(l, e) && !wfc_be_out_box(be, l, row, col, &final)) continue;
+            wfc_be_need need;
+            WFC_TRY(wfc_be_needs(be, l, row, col, &need));
+            a->lo = out->rows[row].count;
+            WFC_TRY(wfc_be_list_box(be, e->consumed, true, &need.edge[edge], e->fill, &out->rows[row]));
+            a->hi = out->rows[row].count;
+        }
+    }
+    return WFC_OK;
+}
+
+static bool lists_equal(const wfc_be_list *a, const wfc_be_list *b) {
+    return a->count == b->count && (a->count == 0 || memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0);
+}
+
+/* Order of the contraction channels in lane `have` such that the row's demand equals it; NULL when there is none. */
+static const uint32_t *adopt_order(wfc_be *be, const wfc_be_layer *l, uint32_t row, const wfc_be_list *want,
+                                   const wfc_be_list *have) {
+    const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
+    wfc_be_interval part = wfc_be_part(s->extent[l->red_var], l->split.pc, row % l->split.pc);
+    uint32_t channels = part.hi - part.lo;
+    if (channels == 0 || want->count != have->count || want->count % channels) return NULL;
+    uint32_t block = want->count / channels;
+    uint32_t *order = wfc_arena_alloc(&be->arena, channels, sizeof *order);
+    if (!order) return NULL;
+    for (uint32_t j = 0; j < channels; j++) {
+        uint32_t c = 0;
+        while (c < channels && want->ids[c * block] != have->ids[j * block]) c++;
+        if (c == channels) return NULL;
+        if (memcmp(&want->ids[c * block], &have->ids[j * block], block * sizeof *want->ids) != 0) return NULL;
+        order[j] = part.lo + c;
+    }
+    return order;
+}
+
+/* Whether the layer can take stream `s` as it is on this edge; sets l->order. */
+static bool connects(wfc_be *be, wfc_be_layer *l, uint32_t edge, const demand *d, const wfc_be_stream *s) {
+    bool may_order = is_uniform(l, &l->edges[edge]) && l->red_var >= 0;
+    const uint32_t **order = may_order ? wfc_arena_alloc(&be->arena, be->height, sizeof *order) : NULL;
+    if (may_order && !order) return false;
+    for (uint32_t r = 0; r < be->height; r++) {
+        if (lists_equal(&d->rows[r], &s->rows[r])) continue;
+        if (!may_order || d->rows[r].count == 0) return false;
+        order[r] = adopt_order(be, l, r, &d->rows[r], &s->rows[r]);
+        if (!order[r]) return false;
+    }
+    if (may_order) l->order = order;
+    return true;
+}
+
+static bool has_port(const wfc_target *t, unsigned side, uint32_t row) {
+    for (unsigned i = 0; i < t->io_count[side]; i++) {
+        if (t->io_rows[side][i] == row) return true;
+    }
+    return false;
+}
+
+static uint32_t nearest_port(const wfc_target *t, unsigned side, uint32_t row) {
+    uint32_t best = t->io_rows[side][0], best_d = UINT32_MAX;
+    for (unsigned i = 0; i < t->io_count[side]; i++) {
+        uint32_t p = t->io_rows[side][i], d = p > row ? p - row : row - p;
+        if (d < best_d) {
+            best = p;
+            best_d = d;
+        }
+    }
+    return best;
+}
+
+/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
+ * row with a port; else each element enters near the first row that needs it, the unneeded ones dealt over all. */
+static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
+    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), seen_count = 0;
+    uint8_t *seen = wfc_calloc((size_t)n, 1);
+    if (!seen) return wfc_fail_memory(be->diag);
+    bool exact = true;
+    uint32_t last_used = 0;
+    wfc_status st = WFC_OK;
+    for (uint32_t r = 0; r < be->height; r++) {
+        const wfc_be_list *l = &d->rows[r];
+        if (l->count && !has_port(be->t, WFC_SIDE_WEST, r)) exact = false;
+        for (uint32_t i = 0; i < l->count && st == WFC_OK; i++) {
+            if (l->ids[i] < 0 || seen[l->ids[i]]) {
+                exact = false;
+                continue;
+            }
+            seen[l->ids[i]] = 1;
+            seen_count++;
+            last_used = nearest_port(be->t, WFC_SIDE_WEST, r);
+            st = wfc_be_list_push(be, &s->rows[last_used], l->ids[i]);
+        }
+    }
+    /* Elements nobody needs are injected as well (each once) at rows that somebody listens to, and filtered there. */
+    if (st == WFC_OK && seen_count == 0) {
+        st = wfc_fail(be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7006", s->name,
+                      "no element of this input is used by the model");
+    }
+    uint32_t row = last_used;
+    for (uint64_t i = 0; i < n && st == WFC_OK && seen_count < n; i++) {
+        if (seen[i]) continue;
+        do row = (row + 1) % be->height;
+        while (s->rows[row].count == 0);
+        st = wfc_be_list_push(be, &s->rows[row], (int32_t)i);
+        exact = false;
+    }
+    if (st == WFC_OK && exact) {
+        for (uint32_t r = 0; r < be->height; r++) s->rows[r] = d->rows[r];
+    }
+    wfc_free(seen);
+    return st;
+}
+
+/* The lanes of a layer's output: columns from east to west (an ordered merge lets the eastern ones go first). */
+static wfc_status layer_rows(wfc_be *be, const wfc_be_layer *l, wfc_be_stream *s) {
+    for (uint32_t r = 0; r < l->split.rows; r++) {
+        s->segment[r] = wfc_arena_alloc(&be->arena, l->split.cols, sizeof **s->segment);
+        if (!s->segment[r]) return wfc_fail_memory(be->diag);
+        for (uint32_t c = l->split.cols; c-- > 0;) {
+            wfc_be_box b;
+            if (!wfc_be_out_box(be, l, r, c, &b)) continue;
+            WFC_TRY(wfc_be_list_box(be, l->out, false, &b, 0.0f, &s->rows[r]));
+            s->segment[r][c] = (uint32_t)wfc_be_box_elems(&b);
+        }
+    }
+    return WFC_OK;
+}
+
+static bool already_tapped(const wfc_be *be, int32_t stream, const wfc_be_layer *l) {
+    (void)be;
+    for (uint32_t e = 0; e < l->edge_count; e++) {
+        if (l->edges[e].stream == stream) return true;
+    }
+    return false;
+}
+
+/* An adapter from stream `source` to the demand; its slab comes before whoever reads it. */
+static wfc_status new_adapter(wfc_be *be, int32_t source, const char *name, const demand *d, int32_t *out_stream) {
+    int32_t stream, slab;
+    WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
+    for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = d->rows[r];
+    wfc_be_adapter a = {.name = name, .source = source, .stream = stream};
+    WFC_TRY(new_slab(be, true, (uint32_t)be->adapters.count, 1, &slab));
+    a.slab = slab;
+    be->streams.data[stream].slab = slab;
+    if (wfc_vec_push(&be->adapters, a) != WFC_OK) return wfc_fail_memory(be->diag);
+    *out_stream = stream;
+    return wfc_be_size_adapter(be, (uint32_t)be->adapters.count - 1);
+}
+
+static const char *adapter_name(wfc_be *be, const char *to) {
+    char *s = wfc_asprintf("%s/in%zu", to, be->adapters.count);
+    char *kept = s ? wfc_arena_strdup(&be->arena, s) : NULL;
+    wfc_free(s);
+    return kept ? kept : "adapter";
+}
+
+static wfc_status connect_edge(wfc_be *be, wfc_be_layer *l, uint32_t edge) {
+    wfc_be_edge *e = &l->edges[edge];
+    wfc_value root = wfc_be_view_root(be->g, e->consumed);
+    demand d;
+    l->order = edge == 0 ? NULL : l->order;
+    WFC_TRY(edge_demand(be, l, edge, &d));
+    if (be->stream_of[root.i] < 0) { /* a model input, first use */
+        WFC_TRY(new_stream(be, wfc_ir_node_c(be->g, root)->u.input.host_name, root, &be->stream_of[root.i]));
+        WFC_TRY(input_rows(be, &be->streams.data[be->stream_of[root.i]], &d));
+    }
+    e->source = be->stream_of[root.i];
+    int32_t stream = e->source;
+    if (already_tapped(be, stream, l) || !connects(be, l, edge, &d, &be->streams.data[stream])) {
+        WFC_TRY(new_adapter(be, e->source, adapter_name(be, l->name), &d, &stream));
+    }
+    e->stream = stream;
+    wfc_be_tap *tap;
+    WFC_TRY(wfc_be_add_tap(be, stream, -2, l->split.cols, &tap));
+    for (uint32_t r = 0; r < be->height; r++) {
+        for (uint32_t c = 0; c < l->split.cols; c++) tap->accept[r][c] = d.accept[r][c];
+    }
+    return WFC_OK;
+}
+
+/* The reader's slab exists only after its adapters': fill in the placeholder of its taps. */
+static void own_taps(wfc_be *be, int32_t slab) {
+    for (size_t i = 0; i < be->streams.count; i++) {
+        wfc_be_stream *s = &be->streams.data[i];
+        for (uint32_t k = 0; k < s->tap_count; k++) {
+            if (s->taps[k].slab == -2) s->taps[k].slab = slab;
+        }
+    }
+}
+
+static wfc_status connect_output(wfc_be *be, uint32_t output) {
+    wfc_value root = wfc_be_view_root(be->g, be->g->outputs.data[output].value);
+    int32_t layer = be->layer_of[root.i];
+    /* A copy layer made for this very value wins. */
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        if (be->layers[i].node_count == 0 && wfc_value_eq(be->layers[i].out, be->g->outputs.data[output].value) &&
+            be->layers[i].edges[0].operand != 1) {
+            be->layers[i].edges[0].operand = 1; /* taken */
+            layer = (int32_t)i;
+            break;
+        }
+    }
+    int32_t stream = be->layers[layer].out_stream;
+    bool ports = true;
+    const wfc_be_stream *s = &be->streams.data[stream];
+    for (uint32_t r = 0; r < be->height; r++) ports &= s->rows[r].count == 0 || has_port(be->t, WFC_SIDE_EAST, r);
+    if (!ports) {
+        demand d = {.rows = wfc_arena_alloc(&be->arena, be->height, sizeof *d.rows)};
+        if (!d.rows) return wfc_fail_memory(be->diag);
+        for (uint32_t r = 0; r < be->height; r++) {
+            uint32_t to = nearest_port(be->t, WFC_SIDE_EAST, r);
+            for (uint32_t i = 0; i < s->rows[r].count; i++)
+                WFC_TRY(wfc_be_list_push(be, &d.rows[to], s->rows[r].ids[i]));
+        }
+        WFC_TRY(new_adapter(be, stream, adapter_name(be, be->g->outputs.data[output].host_name), &d, &stream));
+    }
+    wfc_be_tap *tap;
+    WFC_TRY(wfc_be_add_tap(be, stream, -1, 1, &tap));
+    for (uint32_t r = 0; r < be->height; r++)
+        tap->accept[r][0] = (wfc_be_interval){0, be->streams.data[stream].rows[r].count};
+    be->output_stream[output] = stream;
+    return WFC_OK;
+}
+
+/* Rows of a stream that nobody listens to are not sent at all. */
+static void trim(wfc_be *be) {
+    for (size_t i = 0; i < be->streams.count; i++) {
+        wfc_be_stream *s = &be->streams.data[i];
+        for (uint32_t r = 0; r < be->height; r++) {
+            bool heard = false;
+            for (uint32_t k = 0; k < s->tap_count && !heard; k++) {
+                uint32_t cols = s->taps[k].slab < 0 ? 1 : be->slabs.data[s->taps[k].slab].w;
+                for (uint32_t c = 0; c < cols; c++) heard |= s->taps[k].accept[r][c].hi > s->taps[k].accept[r][c].lo;
+            }
+            if (heard || s->slab < 0) continue;
+            s->rows[r].count = 0;
+            s->segment[r] = NULL;
+        }
+    }
+}
+
+wfc_status wfc_be_make_streams(wfc_be *be) {
+    be->streams.count = be->adapters.count = be->slabs.count = 0;
+    for (size_t i = 0; i < be->g->nodes.count; i++) be->stream_of[i] = -1;
+    be->output_stream = wfc_arena_alloc(&be->arena, be->g->outputs.count + 1, sizeof *be->output_stream);
+    if (!be->output_stream) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        wfc_be_layer *l = &be->layers[i];
+        for (uint32_t e = 0; e < l->edge_count; e++) l->edges[e].stream = l->edges[e].source = -1;
+        if (l->node_count == 0) l->edges[0].operand = 0;
+        for (uint32_t e = 0; e < l->edge_count; e++) WFC_TRY(connect_edge(be, l, e));
+        WFC_TRY(new_slab(be, false, i, l->split.cols, &l->slab));
+        own_taps(be, l->slab);
+        WFC_TRY(new_stream(be, l->name, l->out, &l->out_stream));
+        be->streams.data[l->out_stream].slab = l->slab;
+        WFC_TRY(layer_rows(be, l, &be->streams.data[l->out_stream]));
+        if (l->node_count > 0) be->stream_of[l->out.i] = l->out_stream;
+    }
+    for (uint32_t o = 0; o < be->g->outputs.count; o++) WFC_TRY(connect_output(be, o));
+    trim(be);
+    return WFC_OK;
+}
