@@ -36,15 +36,13 @@ static unsigned pick(generator *g, unsigned n) {
 static void make_lanes(generator *g) {
     g->pes = 2 + pick(g, MAX_PES - 1);
     g->lanes = 0;
-    g->lane[g->lanes++] = (lane){.src = -1, .dests = 1 + pick(g, (1u << g->pes) - 1)};
+    /* the PE whose segment comes first in the merge takes host words, or it would send a segment too many at the end */
+    g->lane[g->lanes++] = (lane){.src = -1, .dests = pick(g, 1u << g->pes) | 1u << (g->pes - 1)};
     for (unsigned i = 0; i < g->pes; i++) {
         unsigned later = ((1u << g->pes) - 1) & ~((2u << i) - 1);
         unsigned dests = later & (1 + pick(g, 63));
         if (dests && g->lanes < MAX_LANES) g->lane[g->lanes++] = (lane){(int)i, dests, false, pick(g, 3) == 0};
     }
-    unsigned fed = 0; /* every PE hangs on the host's input, or it would go on after the last sample */
-    for (unsigned l = 0; l < g->lanes; l++) fed |= g->lane[l].dests;
-    g->lane[0].dests |= ((1u << g->pes) - 1) & ~fed;
     if (pick(g, 3) == 0 && g->lanes < MAX_LANES) { /* a lane back, with or without its first sample */
         unsigned from = 1 + pick(g, g->pes - 1), to = pick(g, from);
         bool initial = pick(g, 4) > 0;
@@ -69,7 +67,6 @@ static unsigned make_ops(generator *g, unsigned x, const bool *buffered, op *ops
     takes = n;
     for (unsigned l = 0; l < g->lanes; l++)
         if (g->lane[l].src == (int)x) ops[n++] = (op){OP_SEND, l, 0};
-    ops[n++] = (op){OP_GATHER, 0, 0};
     if (pick(g, 3) == 0) {
         shuffle(g, ops, n);
     } else {
@@ -83,6 +80,7 @@ static unsigned make_ops(generator *g, unsigned x, const bool *buffered, op *ops
             memmove(&ops[i + 1], &ops[i + 2], (n - i - 2) * sizeof *ops);
             n--;
         }
+    ops[n++] = (op){OP_GATHER, 0, 0}; /* last: a result sent before its input came would be one sample too many */
     return n;
 }
 
