@@ -41,7 +41,9 @@ static const char *stream_problem(const wfc_program *p, const wfc_prog_tensor *t
     uint64_t n = 0;
     unsigned per_word = wfc_elems_per_wavelet((wfc_dtype)t->dtype);
     if (s->side > WFC_SIDE_EAST) return "a stream on neither the west nor the east edge";
+#ifndef WFC_OFF_COLOURS
     if (s->colour >= p->target.colours) return "a stream of a colour that the target does not have";
+#endif
     if (!is_port(&p->target, s->side, s->row)) return "a stream at a row where the target has no port";
     if (s->run_first > p->run_count || s->run_count > p->run_count - s->run_first)
         return "a stream's runs lie outside the table";
@@ -111,7 +113,7 @@ static void check_unique(wfc_verifier *v, const wfc_prog_tensor *tensors, uint32
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < tensors[i].stream_count; k++) {
             const wfc_prog_stream *s = &tensors[i].streams[k];
-            uint32_t *slot = &seen[(size_t)s->row * 2 + s->side], bit = (uint32_t)1 << s->colour;
+            uint32_t *slot = &seen[(size_t)s->row * 2 + s->side], bit = (uint32_t)1 << (s->colour & 31);
             if (*slot & bit) tensor_error(v, &tensors[i], "two streams share edge, row and colour");
             *slot |= bit;
         }
