@@ -227,6 +227,46 @@ START_TEST(delta_t_is_the_steady_state) {
 }
 END_TEST
 
+static const char k_double[] =
+    "wafer 1\ntarget lab\nlayer double\nclass double {\n  array x f32[3] input\n  desc get = in f32 q0 [3]\n"
+    "  desc put = mem f32 x [3]\n  desc out = out f32 q2 [3]\n  in q0 = c1\n  out q2 = c2\n  task t0 local main "
+    "active\n"
+    "  code { main: vmov.f32 put, get\n    vadd.f32 out, put, put\n    bra main }\n}\n"
+    "router edge { c1 [W>R] c2 [R>W] }\npe 0,0 class double router edge layer 0\n"
+    "input x f32 dims [3] { stream west row 0 c1 [0:3] }\noutput y f32 dims [3] { stream west row 0 c2 [0:3] }\n";
+
+START_TEST(every_failing_allocation_of_a_run_is_clean) {
+    wfc_program p;
+    wfc_program_init(&p);
+    ck_assert_int_eq(wfc_program_parse(k_double, sizeof k_double - 1, "double", NULL, &p), WFC_OK);
+    ck_assert_int_eq(wfc_program_verify(&p, NULL), WFC_OK);
+    wfc_tensor_list set = {0};
+    wfc_tensor x;
+    ck_assert_int_eq(wfc_tensor_init(&x, WFC_F32, 1, (const uint32_t[]){3}), WFC_OK);
+    for (size_t i = 0; i < 3; i++) wfc_dtype_set(WFC_F32, x.data, i, (double)i + 1);
+    ck_assert_int_eq(wfc_tensor_list_take(&set, "x", &x, NULL), WFC_OK);
+    const wfc_host_options opt = {.samples = 2, .latency = true};
+    size_t n = 1, made = 0;
+    for (;; n++) {
+        wfc_host_run run;
+        wfc_mem_fail_nth(n);
+        wfc_status s = wfc_host_execute(&p, &set, 1, &opt, NULL, &run);
+        made = wfc_mem_fail_nth(0);
+        if (s == WFC_OK) {
+            ck_assert(wfc_dtype_get(WFC_F32, run.outputs.data[0].tensor.data, 5) == 6);
+            ck_assert_uint_gt(run.latency_cycles, 0);
+            wfc_host_run_deinit(&run);
+        } else {
+            ck_assert_int_eq(s, WFC_ERR_NO_MEMORY);
+        }
+        if (n > made) break;
+    }
+    ck_assert_uint_gt(n, 10);
+    wfc_tensor_list_deinit(&set);
+    wfc_program_deinit(&p);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("host_run");
     TCase *c = tcase_create("all");
@@ -238,6 +278,7 @@ int main(void) {
     tcase_add_test(c, comparison_rules);
     tcase_add_test(c, argmax_takes_the_first_and_refuses_nan);
     tcase_add_test(c, delta_t_is_the_steady_state);
+    tcase_add_test(c, every_failing_allocation_of_a_run_is_clean);
     suite_add_tcase(s, c);
     return unit_run(s);
 }

@@ -1,0 +1,33 @@
+/* Mutating a program: what can be changed, and where. A place is one PE's: its class or its routes are copied first
+ * when other PEs share them, so a mutant differs in one PE only, which is the hardest to notice. */
+#ifndef WFC_TESTS_TOOLS_MUTATE_H
+#define WFC_TESTS_TOOLS_MUTATE_H
+
+#include "runtime/program/program.h"
+
+typedef enum mutate_kind { MUTATE_ROUTE, MUTATE_WORD, MUTATE_BOX } mutate_kind;
+
+/* route: item = route index, position, port = in-port. word, box: item = instruction, operand = operand byte. */
+typedef struct mutate_place {
+    uint32_t pe, item;
+    uint8_t position, port, operand;
+} mutate_place;
+typedef WFC_VEC(mutate_place) mutate_places;
+
+/* Which places a recorded run used; lines "pe X Y" (all of that PE), "route X Y COLOUR", "insn X Y INDEX"; '#' starts a
+ * comment. Empty: everything counts as used. */
+typedef struct mutate_used {
+    WFC_VEC(uint64_t) keys; /* sorted */
+} mutate_used;
+WFC_MUST_USE wfc_status mutate_used_read(const char *path, wfc_diag *diag, mutate_used *out);
+
+/* All places of a kind. `consistent`: only instructions whose other operands can be shortened along, so that the
+ * mutant passes the check that all operands walk equally many elements. */
+WFC_MUST_USE wfc_status mutate_list(const wfc_program *p, mutate_kind kind, const mutate_used *used, bool consistent,
+                                    mutate_places *out);
+
+/* New lengths of an instruction's operands when one element row is taken from descriptor `operand`: fills `lens` for
+ * the operands D A B in that order, `changed` flags; false when the others cannot follow. */
+bool mutate_shorten(const wfc_prog_class *c, uint32_t insn, uint8_t operand, uint16_t lens[3][4], bool changed[3]);
+
+#endif
