@@ -12,7 +12,7 @@
 static const char BEGIN[] = "<!-- generated from runtime/program/isa_table.c: isa_manual --update docs/isa.md -->\n";
 static const char END[] = "<!-- end of the generated table -->\n";
 
-static void put_kinds(wfc_buf *out, unsigned kinds) {
+static void put_kinds(wfc_buf *out, unsigned kinds, bool immediate) {
     static const struct {
         unsigned bit;
         const char *text;
@@ -24,7 +24,7 @@ static void put_kinds(wfc_buf *out, unsigned kinds) {
             wfc_buf_printf(out, "%s%s", separator, names[i].text);
             separator = " ";
         }
-    if ((kinds & WFC_OPND_IS_NONE) && *separator) wfc_buf_printf(out, " -");
+    if ((kinds & WFC_OPND_IS_NONE) && *separator) wfc_buf_printf(out, " %s", immediate ? "imm" : "-");
 }
 
 static void put_types(wfc_buf *out, unsigned types) {
@@ -48,8 +48,7 @@ static void put_table(wfc_buf *out) {
         const uint8_t kinds[4] = {r->d, r->a, r->b, r->c};
         for (unsigned i = 0; i < 4; i++) {
             wfc_buf_printf(out, " | ");
-            put_kinds(out, kinds[i]);
-            if (i == 2 && wfc_isa_has_immediate_form(op)) wfc_buf_printf(out, " imm");
+            put_kinds(out, kinds[i], i == 2 && wfc_isa_has_immediate_form(op));
         }
         wfc_buf_printf(out, " | ");
         put_types(out, r->types);
