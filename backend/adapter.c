@@ -180,6 +180,24 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
     return WFC_OK;
 }
 
+/* Words of the busiest bus per sample, the turns' control words included: its rows take turns, so this bounds the time. */
+static double busiest_bus(const wfc_be *be, const wfc_be_adapter *ad) {
+    double most = 0;
+    for (uint32_t c = 0; c < ad->cols && ad->section; c++) {
+        for (uint32_t lo = 0; lo < be->height; lo += ad->section) {
+            for (unsigned d = 0; d < 2; d++) {
+                double words = 0;
+                for (uint32_t r = lo; r < lo + ad->section && r < be->height; r++) {
+                    uint32_t n = ad->plan[c].insert[d][r].count;
+                    words += n ? n + 1 : 0;
+                }
+                if (words > most) most = words;
+            }
+        }
+    }
+    return most;
+}
+
 static wfc_status add_adapter_tap(wfc_be *be, wfc_be_adapter *ad) {
     wfc_be_tap *tap;
     wfc_be_stream *to = &be->streams.data[ad->stream];
@@ -212,6 +230,8 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         double cycles;
         uint32_t bytes;
         WFC_TRY(price(be, ad, &cycles, &bytes));
+        double bus = busiest_bus(be, ad);
+        if (bus > cycles) cycles = bus;
         if (bytes > be->t->sram_bytes) continue;
         if (cycles < 0.95 * best) {
             best = cycles;
