@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-enum { MAX_LOOPS = 4, NO_LOOP = UINT32_MAX };
+enum { MAX_LOOPS = 4 };
+static const uint32_t NO_LOOP = UINT32_MAX;
 
 typedef struct code_check {
     wfc_verifier *v;
