@@ -19,6 +19,8 @@ wfc_status wfc_fe_unsupported(wfc_fe_ctx *c, wfc_fe_node *n, const char *fmt, ..
     va_start(args, fmt);
     vsnprintf(reason, sizeof reason, fmt, args);
     va_end(args);
+    n->refused = true;
+    if (++c->refusal_count > WFC_FE_MAX_LISTED) return WFC_ERR_UNSUPPORTED;
     const char *domain = n->proto->domain && *n->proto->domain ? n->proto->domain : "ai.onnx";
     char *parts[4] = {wfc_escape(n->loc, strlen(n->loc), 300), wfc_escape(op_name(n), strlen(op_name(n)), 100),
                       wfc_escape(domain, strlen(domain), 100), wfc_escape(reason, strlen(reason), 500)};
@@ -28,8 +30,6 @@ wfc_status wfc_fe_unsupported(wfc_fe_ctx *c, wfc_fe_node *n, const char *fmt, ..
     else
         c->refusals.failed = true;
     for (unsigned i = 0; i < 4; i++) wfc_free(parts[i]);
-    n->refused = true;
-    c->refusal_count++;
     return c->refusals.failed ? wfc_fail_memory(c->diag) : WFC_ERR_UNSUPPORTED;
 }
 

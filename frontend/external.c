@@ -166,7 +166,7 @@ static wfc_status find_or_load(wfc_fe_model *m, const char *where, const char *l
 wfc_status wfc_fe_external_data(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t,
                                 const uint8_t **out_bytes, uint64_t *out_size) {
     external_ref ref;
-    const wfc_fe_buffer *file;
+    const wfc_fe_buffer *file = NULL;
     WFC_TRY(read_ref(m, where, t, &ref));
     WFC_TRY(find_or_load(m, where, ref.location, &file));
     if (ref.offset > file->size || (ref.has_length && ref.length > file->size - ref.offset))

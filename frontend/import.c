@@ -54,8 +54,9 @@ static wfc_status report_refusals(wfc_fe_ctx *c) {
     if (c->refusals.failed) return wfc_fail_memory(c->diag);
     if (!c->refusal_count) return WFC_OK;
     return wfc_fail(c->diag, WFC_ERR_UNSUPPORTED, "WFC-E0114", c->model->path,
-                    "this model cannot be compiled, for %u reason%s ('waferc ops' lists what can):%s", c->refusal_count,
-                    c->refusal_count == 1 ? "" : "s", c->refusals.data);
+                    "this model cannot be compiled, for %u reason%s ('waferc ops' lists what can):%s%s",
+                    c->refusal_count, c->refusal_count == 1 ? "" : "s", c->refusals.data,
+                    c->refusal_count > WFC_FE_MAX_LISTED ? "\n(and more)" : "");
 }
 
 static wfc_status run(wfc_fe_ctx *c) {

@@ -6,13 +6,13 @@
 
 /* A refusal that concerns no node. */
 static void refuse_value(wfc_fe_ctx *c, const char *kind, const char *name, const char *reason) {
+    if (++c->refusal_count > WFC_FE_MAX_LISTED) return;
     char *escaped = wfc_escape(name, strlen(name), 300);
     if (escaped)
         wfc_buf_printf(&c->refusals, "\n%s '%s': %s", kind, escaped, reason);
     else
         c->refusals.failed = true;
     wfc_free(escaped);
-    c->refusal_count++;
 }
 
 wfc_status wfc_fe_add_initializers(wfc_fe_ctx *c) {

@@ -315,6 +315,7 @@ static wfc_status scan_message(scanner *s, message_type type, region r, unsigned
     return WFC_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): payloads are moved within it */
 wfc_status wfc_fe_wire_scan(uint8_t *bytes, size_t size, wfc_fe_wire_root root, const char *where, wfc_diag *diag,
                             uint8_t **out_skeleton, size_t *out_size) {
     scanner s = {.bytes = bytes, .where = where, .diag = diag};

@@ -21,7 +21,7 @@ wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_value a, wfc
 
 /* alpha * a [+ beta * b] as one expression; factors of 1 are left out. */
 static wfc_status scale_and_add(wfc_fe_ctx *c, wfc_fe_node *n, double alpha, double beta, const wfc_value *x,
-                                uint32_t count, wfc_value *out) {
+                                uint8_t count, wfc_value *out) {
     wfc_expr_node e[7];
     uint8_t used = 0, term[2];
     for (uint8_t k = 0; k < count; k++) {

@@ -32,7 +32,7 @@ static test_case *find_case(const char *name) {
     for (size_t i = 0; i < case_count; i++)
         if (!strcmp(cases[i].name, name)) return &cases[i];
     if (case_count == MAX_CASES) exit(2);
-    snprintf(cases[case_count].name, sizeof cases[0].name, "%s", name);
+    snprintf(cases[case_count].name, sizeof cases[0].name, "%.159s", name);
     return &cases[case_count++];
 }
 
@@ -87,7 +87,7 @@ typedef struct tensor_set {
 static void read_set(const char *folder, const char *what, tensor_set *set) {
     *set = (tensor_set){.count = 0};
     for (uint32_t i = 0; i < MAX_TENSORS; i++) {
-        char path[512];
+        char path[600];
         struct stat st;
         snprintf(path, sizeof path, "%s/test_data_set_0/%s_%u.pb", folder, what, i);
         if (stat(path, &st) != 0) return;
