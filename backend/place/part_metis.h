@@ -37,7 +37,10 @@ typedef struct wfc_be_slice {
     uint32_t from_metis, from_exact, from_prefix, trivial; /* where the bisections came from */
 } wfc_be_slice;
 
-enum { WFC_BE_EXACT_VERTICES = 12 }; /* up to here every bisection is compared with the optimum: 2^11 candidates */
+enum {
+    WFC_BE_EXACT_VERTICES = 12, /* up to here every bisection is compared with the optimum: 2^11 candidates */
+    WFC_BE_MAX_VERTICES = 4096  /* the wrapper holds a dense n x n matrix */
+};
 
 /* Bisects recursively. A side may weigh up to 1.1 times half (more where a single vertex does); least cut among those.
  * Equal inputs and seed give an equal tree, whatever the state of libc's rand, which METIS resets.

@@ -109,6 +109,7 @@ static wfc_status subgraph(const wfc_be_part_graph *g, const uint32_t *members, 
     return WFC_OK;
 }
 
+/* A subgraph owns what the type says is borrowed. */
 static void subgraph_free(wfc_be_part_graph *sub) {
     wfc_free((void *)(uintptr_t)sub->pes);
     wfc_free((void *)(uintptr_t)sub->edges);
@@ -203,10 +204,11 @@ static wfc_status check_graph(const wfc_be_part_graph *g, wfc_diag *diag) {
         total += e->words;
     }
     if (ok && isfinite(total)) return WFC_OK;
-    return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0720", NULL,
-                    "XX
-                    "negative",
-                    g->vertex_count, g->edge_count);
+    return wfc_fail(
+        diag, WFC_ERR_INTERNAL, "WFC-E0720", NULL,
+        "the layer graph to be placed has %u layers (1 to %d can be) and %u edges; all ends must exist, all "
+        "weights be finite and not negative",
+        g->vertex_count, (int)WFC_BE_MAX_VERTICES, g->edge_count);
 }
 
 static void announce(const builder *b, wfc_diag *diag) {
