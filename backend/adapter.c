@@ -180,7 +180,8 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
     return WFC_OK;
 }
 
-/* Words of the busiest bus per sample, the turns' control words included: its rows take turns, so this bounds the time. */
+/* Words of the busiest bus per sample, the turns' control words included: its rows take turns, so this bounds the time.
+ */
 static double busiest_bus(const wfc_be *be, const wfc_be_adapter *ad) {
     double most = 0;
     for (uint32_t c = 0; c < ad->cols && ad->section; c++) {

@@ -348,7 +348,7 @@ wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
     WFC_TRY(make_runs(be, runs, &n));
     for (uint32_t i = 0; i < n; i++) WFC_TRY(fill_run(be, &runs[i]));
     uint32_t room = be->width > reserve ? be->width - reserve : 0;
-    double T;
+    double T = -1;
     WFC_TRY(least_time(be, runs, n, room, &T));
     if (T < 0) return too_large(be, runs, n, reserve);
     for (uint32_t i = 0; i < n; i++) {

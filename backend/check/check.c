@@ -58,6 +58,7 @@ static wfc_status fill_grid(wfc_chk *c) {
                    (pe->class_index != UINT32_MAX && pe->class_index >= c->p->class_count) ||
                    (pe->router_index != UINT32_MAX && pe->router_index >= c->p->router_count) ||
                    pe->reg_count >= WFC_NUM_REGS ||
+                   (uint64_t)pe->data_first + pe->data_count > (pe->data_count ? c->p->data_count : UINT64_MAX) ||
                    (uint64_t)pe->regs_first + pe->reg_count > (pe->reg_count ? c->p->regs_count : UINT64_MAX);
         if (bad || c->grid[(size_t)pe->y * t->width + pe->x] != WFC_CHK_NONE) {
             wfc_be_chk_error(c, WFC_CHK_NOT_CHECKABLE, i, "not checkable: it breaks the rules of wfc_program_verify");
@@ -75,11 +76,14 @@ static uint64_t hash_key(const wfc_program *p, const wfc_prog_pe *pe) {
         h ^= p->regs[pe->regs_first + i];
         h = wfc_rng_next(&h);
     }
+    if (wfc_be_chk_loads_descs(&p->classes[pe->class_index])) h ^= pe->data_first;
     return wfc_rng_next(&h);
 }
 
 static bool same_key(const wfc_program *p, const wfc_chk_trace *t, const wfc_prog_pe *pe) {
     if (t->class_index != pe->class_index || t->reg_count != pe->reg_count) return false;
+    bool same_data = t->data_first == pe->data_first && t->data_count == pe->data_count;
+    if (!same_data && wfc_be_chk_loads_descs(&p->classes[pe->class_index])) return false;
     return pe->reg_count == 0 ||
            memcmp(&p->regs[t->regs_first], &p->regs[pe->regs_first], pe->reg_count * sizeof *p->regs) == 0;
 }
@@ -100,8 +104,11 @@ static wfc_status assign_traces(wfc_chk *c) {
         size_t slot = hash_key(p, pe) & (slots - 1);
         while (table[slot] && !same_key(p, &traces.data[table[slot] - 1], pe)) slot = (slot + 1) & (slots - 1);
         if (!table[slot]) {
-            wfc_chk_trace t = {
-                .class_index = pe->class_index, .regs_first = pe->regs_first, .reg_count = pe->reg_count};
+            wfc_chk_trace t = {.class_index = pe->class_index,
+                               .regs_first = pe->regs_first,
+                               .reg_count = pe->reg_count,
+                               .data_first = pe->data_first,
+                               .data_count = pe->data_count};
             t.first_pe = i;
             s = wfc_vec_push(&traces, t);
             table[slot] = (uint32_t)traces.count;

@@ -77,6 +77,7 @@ typedef struct wfc_chk_queue {
 
 typedef struct wfc_chk_trace {
     uint32_t class_index, regs_first, reg_count; /* key */
+    uint32_t data_first, data_count;             /* key too, where descriptors are loaded from memory */
     uint32_t first_pe;
     wfc_chk_events prologue, events; /* events: one iteration */
     WFC_VEC(wfc_chk_node) nodes;     /* the main nodes first: node i is event i */
@@ -122,7 +123,12 @@ typedef struct wfc_chk_state {
     uint16_t unknown[WFC_NUM_DESCS]; /* bit per field of setd */
 } wfc_chk_state;
 
+/* Uses of an array: an instruction stores there; descriptors are loaded from there. Not both: then they are constants.
+ */
+enum { WFC_CHK_STORED = 1, WFC_CHK_TABLE = 2 };
+
 typedef struct wfc_chk_machine {
+    const wfc_program *p;
     const wfc_prog_class *cls;
     const wfc_target *target;
     wfc_chk_trace *trace;
@@ -134,6 +140,7 @@ typedef struct wfc_chk_machine {
     uint32_t *impure;   /* [insn_count + 1] running count of instructions that a summarised loop may not hold */
     uint8_t *unchecked; /* [insn_count] */
     uint64_t *bits;     /* scratch of wfc_be_chk_access_overlap */
+    uint8_t *array_use; /* [array_count + 1] WFC_CHK_STORED, WFC_CHK_TABLE */
     uint64_t steps, soft_steps;
     uint32_t exact_left; /* exact overlap tests that may still be made */
     unsigned level;      /* of summarised loops around */
@@ -151,6 +158,14 @@ bool wfc_be_chk_is_vector(const wfc_insn *in);
 /* Vector, fabric and memory instructions: events, microthreads in flight, races. */
 bool wfc_be_chk_vector(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in);
 bool wfc_be_chk_touch(wfc_chk_machine *m, uint32_t pc, uint8_t operand, bool write);
+
+/* ldd: the descriptor becomes what the PE's initial data hold there. */
+bool wfc_be_chk_load_desc(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in);
+/* Notes a store through a memory operand. */
+void wfc_be_chk_stores(wfc_chk_machine *m, uint8_t operand);
+/* Refuses a program that stores into an array from which it loads descriptors. */
+bool wfc_be_chk_tables_constant(wfc_chk_machine *m);
+bool wfc_be_chk_loads_descs(const wfc_prog_class *c);
 
 /* --- the whole program --- */
 typedef struct wfc_chk {

@@ -107,7 +107,6 @@ static bool check_receive(wfc_chk_trace *t, const wfc_chk_event *e, uint8_t *ut_
             (unsigned)q->colour, (unsigned)e->ut, (unsigned)e->pc);
         return false;
     }
-    if (e->out_queue != WFC_CHK_NO_QUEUE) return true; /* a relay keeps nothing */
     if (q->ahead_words < q->words || !e->in_buffer.known) {
         wfc_be_chk_fault(
             t, WFC_CHK_BUFFER,
@@ -136,18 +135,20 @@ static void assign_microthreads(wfc_chk_trace *t, uint8_t *ut_queue) {
     }
 }
 
+/* A receive into memory by a microthread; all others are steps of a chain. */
+static bool is_buffered(const wfc_chk_event *e) {
+    return e->kind == WFC_CHK_ISSUE && e->in_queue != WFC_CHK_NO_QUEUE && e->out_queue == WFC_CHK_NO_QUEUE;
+}
+
 static bool check_receives(wfc_chk_trace *t) {
     uint8_t ut_queue[WFC_NUM_CONTEXTS], ut_of_queue[WFC_TARGET_MAX_QUEUES] = {0};
-    bool async[WFC_TARGET_MAX_QUEUES] = {false}, sync[WFC_TARGET_MAX_QUEUES] = {false};
+    bool buffered[WFC_TARGET_MAX_QUEUES] = {false}, chain[WFC_TARGET_MAX_QUEUES] = {false};
     assign_microthreads(t, ut_queue);
     for (size_t i = 0; i < t->events.count; i++) {
         const wfc_chk_event *e = &t->events.data[i];
         if (e->in_queue == WFC_CHK_NO_QUEUE) continue;
-        if (e->kind == WFC_CHK_SYNC) {
-            sync[e->in_queue] = true;
-            continue;
-        }
-        async[e->in_queue] = true;
+        *(is_buffered(e) ? &buffered[e->in_queue] : &chain[e->in_queue]) = true;
+        if (!is_buffered(e)) continue;
         if (ut_of_queue[e->in_queue] == 0) ut_of_queue[e->in_queue] = e->ut;
         if (ut_of_queue[e->in_queue] != e->ut) {
             wfc_be_chk_fault(t, WFC_CHK_BUFFER, "colour %u: its receives use microthreads %u and %u; use one",
@@ -157,14 +158,14 @@ static bool check_receives(wfc_chk_trace *t) {
         if (!check_receive(t, e, ut_queue)) return false;
     }
     for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++) {
-        if (sync[q] && async[q]) {
+        if (buffered[q] && chain[q]) {
             wfc_be_chk_fault(t, WFC_CHK_NOT_CHECKABLE,
-                             "not checkable, colour %u: both the main context and a microthread receive from it",
+                             "not checkable, colour %u: both buffered receives and steps of a chain take words from it",
                              (unsigned)t->in[q].colour);
             return false;
         }
-        t->buffered_receives += async[q];
-        t->chain_receives += sync[q];
+        t->buffered_receives += buffered[q];
+        t->chain_receives += chain[q];
     }
     return true;
 }

@@ -51,6 +51,8 @@ static void forget(wfc_chk_machine *m, uint32_t lo, uint32_t hi, bool registers)
             continue;
         }
         uint16_t set = registers ? wfc_be_chk_written(m->cls, in) : 0;
+        if (registers && (wfc_be_chk_is_vector(in) || in->op == WFC_OP_ST || in->op == WFC_OP_STD))
+            wfc_be_chk_stores(m, in->d);
         if (registers && m->flights && !m->quiet && wfc_be_chk_is_vector(in)) m->unchecked[pc] = 1;
         for (unsigned r = 1; r < WFC_NUM_REGS; r++)
             if (set >> r & 1) m->s.regs[r].kind = WFC_CHK_UNKNOWN;

@@ -92,6 +92,7 @@ static void set_field(wfc_chk_machine *m, const wfc_insn *in) {
 static bool touch_bytes(wfc_chk_machine *m, uint32_t pc, uint8_t operand, uint32_t first, uint16_t n, bool write) {
     unsigned d = operand - (unsigned)WFC_OPND_DESC0;
     wfc_desc saved = m->s.descs[d];
+    if (write) wfc_be_chk_stores(m, operand);
     wfc_desc *desc = &m->s.descs[d];
     desc->type = WFC_U8;
     desc->base = (uint16_t)(desc->base + first);
@@ -157,7 +158,7 @@ bool wfc_be_chk_step(wfc_chk_machine *m, uint32_t pc) {
     case WFC_OP_LDT: return table_record(m, pc, in);
     case WFC_OP_STD: return touch_bytes(m, pc, in->d, 0, WFC_DESC_BYTES, true);
     case WFC_OP_SETD: set_field(m, in); break;
-    case WFC_OP_LDD: return wfc_be_chk_refuse(m, pc, "it loads a descriptor from memory");
+    case WFC_OP_LDD: return touch_bytes(m, pc, in->a, 0, WFC_DESC_BYTES, false) && wfc_be_chk_load_desc(m, pc, in);
     case WFC_OP_END:
     case WFC_OP_HALT: return wfc_be_chk_refuse(m, pc, "it ends instead of looping over the samples");
     default: write_reg(m, in->d, binary(m, in)); break;

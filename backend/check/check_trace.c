@@ -231,7 +231,7 @@ static bool follow(wfc_chk_machine *m, seen_list *list, state_list *heads) {
     m->events = &m->trace->prologue;
     if (!wfc_be_chk_run(m, task->entry, head)) return false;
     m->status = note_buffers(list, m->events);
-    if (m->status != WFC_OK || !run_turns(m, head, end, list, heads)) return false;
+    if (m->status != WFC_OK || !run_turns(m, head, end, list, heads) || !wfc_be_chk_tables_constant(m)) return false;
     sum_words(m->trace);
     return wfc_be_chk_place(m->trace) && two_buffers(m, list);
 }
@@ -241,7 +241,8 @@ static wfc_status prepare(wfc_chk_machine *m, const wfc_program *p) {
     m->impure = wfc_calloc(c->insn_count + 1u, sizeof *m->impure);
     m->unchecked = wfc_calloc(c->insn_count + 1u, 1);
     m->bits = wfc_calloc(65536 / 64, sizeof *m->bits);
-    if (!m->impure || !m->unchecked || !m->bits) return WFC_ERR_NO_MEMORY;
+    m->array_use = wfc_calloc(c->array_count + 1u, 1);
+    if (!m->impure || !m->unchecked || !m->bits || !m->array_use) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < c->insn_count; i++) m->impure[i + 1] = m->impure[i] + is_impure(c, &c->insns[i]);
     if (c->desc_count) memcpy(m->s.descs, c->descs, c->desc_count * sizeof *c->descs);
     for (uint32_t i = 0; i < m->trace->reg_count && i + 1 < WFC_NUM_REGS; i++)
@@ -251,7 +252,7 @@ static wfc_status prepare(wfc_chk_machine *m, const wfc_program *p) {
 
 wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wfc_chk_trace *t) {
     const wfc_prog_class *c = &p->classes[t->class_index];
-    wfc_chk_machine m = {.cls = c, .target = &p->target, .trace = t, .soft_steps = step_budget};
+    wfc_chk_machine m = {.p = p, .cls = c, .target = &p->target, .trace = t, .soft_steps = step_budget};
     m.exact_left = EXACT_TESTS;
     if (!bind(t, c->in_queues, c->in_count, t->in, "input") || !bind(t, c->out_queues, c->out_count, t->out, "output"))
         return WFC_OK;
@@ -270,5 +271,6 @@ wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wf
     wfc_free(m.impure);
     wfc_free(m.unchecked);
     wfc_free(m.bits);
+    wfc_free(m.array_use);
     return m.status;
 }

@@ -94,6 +94,7 @@ static bool reads_destination(unsigned op) {
 }
 
 static bool touch_operands(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in) {
+    wfc_be_chk_stores(m, in->d);
     return wfc_be_chk_touch(m, pc, in->a, false) && wfc_be_chk_touch(m, pc, in->b, false) &&
            wfc_be_chk_touch(m, pc, in->d, true) &&
            (!reads_destination(in->op) || wfc_be_chk_touch(m, pc, in->d, false));

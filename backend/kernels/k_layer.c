@@ -1,7 +1,11 @@
-/* The program of a layer PE:
+/* The program of a layer PE, in three steps per sample:
  *
- *   arm all lanes; loop: wait lane 0, re-arm; acc = 0; multiply-accumulate; reduce-scatter along the column (pc > 1);
- *   wait and re-arm the other lanes; elementwise and pooling tail; send the segment; turn the halves
+ *   front   wait the contract's lanes, re-arm; acc = 0; multiply-accumulate; turn the halves
+ *   start   put the partial sums on the chains (pc > 1)
+ *   finish  wait for the chains; wait and re-arm the other lanes; elementwise and pooling tail; send the segment
+ *
+ * A sample's sums travel while nothing else is done: front of the next sample may not come first, because after the
+ * last sample there is no next one to wait for. Overlap needs one task per step, each woken by what it needs.
  *
  * Reduce-scatter: rows (tile, 0 .. pc-1) hold partial sums of all the column's channels; part i belongs to row i. acc
  * holds the parts in descending order, so what row i passes down (parts > i, farthest first) is a prefix and what it
@@ -25,7 +29,7 @@ typedef struct rig {
     bool has_output; /* this PE sends a segment */
     wfc_be_receive lane[WFC_BE_MAX_EDGES];
     wfc_be_site edge[WFC_BE_MAX_EDGES];
-    uint32_t out_array, out_words;
+    uint32_t out_array, out_words, acc;
     uint8_t ut_send, ut_down, ut_up, queue_north, queue_south, out_lane, out_south, out_north;
 } rig;
 
@@ -107,13 +111,24 @@ static wfc_status place_weights(rig *r, const uint32_t *extent, const uint32_t *
     return wfc_be_add_init(r->be, r->b, w->array, (uint32_t)(4 * total), data);
 }
 
+/* n words of acc from word `first`, forwards or backwards. */
+static uint8_t row_of(rig *r, uint32_t array, uint8_t half_reg, uint32_t first, uint32_t n, int32_t stride) {
+    wfc_be_mem m = {.array = array,
+                    .offset_bytes = 4 * first,
+                    .type = WFC_F32,
+                    .off = half_reg,
+                    .len = {1, 1, 1, n},
+                    .stride = {0, 0, 0, stride}};
+    return wfc_be_asm_mem(r->a, &m);
+}
+
 static wfc_status multiply(rig *r, uint32_t acc) {
     const wfc_node *n = wfc_ir_node_c(r->be->g, r->l->nodes[0]);
     const wfc_space *s = &n->u.contract;
     const wfc_be_box *box = &r->need.chan_all;
     uint32_t words = (uint32_t)wfc_be_box_elems(box), strides[WFC_IR_MAX_RANK];
     wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
-    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, acc, 0, WFC_F32, words), 0, WFC_OPND_NONE, 0);
+    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, row_of(r, acc, 0, 0, words, 1), 0, WFC_OPND_NONE, 0);
     wfc_be_walk d = {.array = acc}, x, w;
     wfc_be_box_strides(box, strides);
     wfc_be_nest nest = {.op = WFC_OP_VMAC, .vars = s->index_count, .first_reg = R_NEST};
@@ -165,48 +180,46 @@ static void chain_queues(rig *r, const wfc_be_scatter *s, uint8_t *in_queue, uin
     if (ic > 0 && s->below) wfc_be_asm_bind_out(r->a, r->out_north = (*out_queue)++, c[2 + (ic & 1)]);
 }
 
-static uint8_t backwards(rig *r, uint32_t acc, uint32_t end_words, uint32_t n) {
-    wfc_be_mem m = {.array = acc,
-                    .offset_bytes = 4 * (end_words - 1),
-                    .type = WFC_F32,
-                    .len = {1, 1, 1, n},
-                    .stride = {0, 0, 0, -1}};
-    return wfc_be_asm_mem(r->a, &m);
-}
-
-static void reduce_scatter(rig *r, uint32_t acc, const wfc_be_scatter *s) {
+/* Start: what is on its way to other rows, farthest part first. */
+static void start_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
     uint32_t pc = r->l->split.pc, ic = r->row % pc, all = s->above + s->own + s->below;
     wfc_be_asm_bucket(r->a, WFC_BE_REDUCE);
-    bool down = ic + 1 < pc && s->above, up = ic > 0 && s->below;
-    if (down) {
-        uint8_t out = wfc_be_asm_out(r->a, r->out_south, WFC_F32, s->above, 0),
-                own = wfc_be_asm_row(r->a, acc, 0, WFC_F32, s->above);
+    if (ic + 1 < pc && s->above) {
+        uint8_t out = wfc_be_asm_out(r->a, r->out_south, WFC_F32, s->above, 0), own = row_of(r, acc, 0, 0, s->above, 1);
         if (ic == 0)
             wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, own, WFC_OPND_NONE, r->ut_down, 0, 0);
         else
             wfc_be_asm_async(r->a, WFC_OP_VADD, WFC_F32, out, wfc_be_asm_in(r->a, r->queue_north, WFC_F32, s->above),
                              own, r->ut_down, 0, 0);
     }
-    if (up) {
-        uint8_t out = wfc_be_asm_out(r->a, r->out_north, WFC_F32, s->below, 0), own = backwards(r, acc, all, s->below);
+    if (ic > 0 && s->below) {
+        uint8_t out = wfc_be_asm_out(r->a, r->out_north, WFC_F32, s->below, 0),
+                own = row_of(r, acc, 0, all - 1, s->below, -1);
         if (ic + 1 == pc)
             wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, own, WFC_OPND_NONE, r->ut_up, 0, 0);
         else
             wfc_be_asm_async(r->a, WFC_OP_VADD, WFC_F32, out, wfc_be_asm_in(r->a, r->queue_south, WFC_F32, s->below),
                              own, r->ut_up, 0, 0);
     }
-    if (down) wfc_be_asm_wait(r->a, r->ut_down);
+}
+
+/* Finish: the chains are through; add what came for the own part from both sides. */
+static void finish_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
+    uint32_t pc = r->l->split.pc, ic = r->row % pc;
+    wfc_be_asm_bucket(r->a, WFC_BE_REDUCE);
+    if (ic + 1 < pc && s->above) wfc_be_asm_wait(r->a, r->ut_down);
     if (ic > 0 && s->own) {
-        uint8_t own = wfc_be_asm_row(r->a, acc, 4 * s->above, WFC_F32, s->own);
+        uint8_t own = row_of(r, acc, 0, s->above, s->own, 1);
         wfc_be_asm_op(r->a, WFC_OP_VADD, WFC_F32, own, wfc_be_asm_in(r->a, r->queue_north, WFC_F32, s->own), own, 0);
     }
-    if (up) wfc_be_asm_wait(r->a, r->ut_up);
+    if (ic > 0 && s->below) wfc_be_asm_wait(r->a, r->ut_up);
     if (ic + 1 < pc && s->own) {
-        uint8_t own = backwards(r, acc, s->above + s->own, s->own);
+        uint8_t own = row_of(r, acc, 0, s->above + s->own - 1, s->own, -1);
         wfc_be_asm_op(r->a, WFC_OP_VADD, WFC_F32, own, wfc_be_asm_in(r->a, r->queue_south, WFC_F32, s->own), own, 0);
     }
-    /* Each end waits for the wave from the other end. */
-    r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency) + s->above + s->below;
+    /* The wave from either end passes all rows, and each row adds its words to it. */
+    r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency) + s->above + s->own +
+                           s->below + 6.0 * r->be->t->vector_overhead;
 }
 
 static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
@@ -227,26 +240,33 @@ static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
     return wfc_be_asm_status(r->a);
 }
 
-/* The contract, its reduce-scatter and where the result lies. */
-static wfc_status head(rig *r, const wfc_be_scatter *sc, wfc_be_local *k) {
-    uint32_t words = (uint32_t)wfc_be_box_elems(&r->need.chan_all);
-    bool alone = r->l->node_count == 1 && r->l->split.pc == 1;
-    uint32_t acc = alone ? r->out_array : wfc_be_asm_array(r->a, "acc", 4 * words, WFC_MEM_ACC);
-    if (alone && r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
-    WFC_TRY(multiply(r, acc));
-    if (r->l->split.pc > 1) reduce_scatter(r, acc, sc);
-    k->value[0] =
-        (wfc_be_site){.array = acc, .offset_bytes = r->l->split.pc > 1 ? 4 * sc->above : 0, .box = r->need.node[0]};
-    if (r->l->node_count > 1 || alone || !r->has_output) return wfc_be_asm_status(r->a);
-    /* No tail: the own part goes to the output array so that acc is free while it is sent. */
-    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
-    wfc_be_asm_wait(r->a, r->ut_send);
-    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
-                  wfc_be_asm_row(r->a, acc, k->value[0].offset_bytes, WFC_F32, r->out_words), WFC_OPND_NONE, 0);
+static uint32_t contract_edges(const rig *r) {
+    uint32_t n = 0;
+    for (uint32_t e = 0; e < r->l->edge_count && r->l->has_contract; e++) {
+        if (wfc_value_eq(r->l->edges[e].user, r->l->nodes[0])) n = e + 1;
+    }
+    return n;
+}
+
+static wfc_status front(rig *r) {
+    uint32_t edges = contract_edges(r);
+    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
+    for (uint32_t e = 0; e < edges; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    if (r->acc == r->out_array && r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
+    WFC_TRY(multiply(r, r->acc));
+    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
+    for (uint32_t e = 0; e < edges; e++) wfc_be_receive_turn(r->a, &r->lane[e]);
     return wfc_be_asm_status(r->a);
 }
 
-static wfc_status body(rig *r, const wfc_be_scatter *sc) {
+/* Moves a result that needs no tail into the output array, so that acc is free while it is sent. */
+static void copy_out(rig *r, uint32_t array, uint32_t offset_bytes, uint8_t half_reg) {
+    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+    wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
+                  row_of(r, array, half_reg, offset_bytes / 4, r->out_words, 1), WFC_OPND_NONE, 0);
+}
+
+static wfc_status finish(rig *r, const wfc_be_scatter *sc) {
     wfc_be_local k = {.be = r->be,
                       .l = r->l,
                       .need = &r->need,
@@ -256,30 +276,47 @@ static wfc_status body(rig *r, const wfc_be_scatter *sc) {
                       .first_reg = R_NEST};
     k.value = wfc_arena_alloc(&r->be->arena, r->l->node_count + 1, sizeof *k.value);
     if (!k.value) return wfc_fail_memory(r->be->diag);
-    uint32_t head_edges = r->l->has_contract ? 0 : r->l->edge_count, first = r->l->has_contract ? 1 : 0;
-    for (uint32_t e = 0; e < r->l->edge_count; e++) {
-        if (r->l->has_contract && wfc_value_eq(r->l->edges[e].user, r->l->nodes[0])) head_edges = e + 1;
+    bool chained = r->l->has_contract && r->l->split.pc > 1;
+    uint32_t edges = contract_edges(r), first = r->l->has_contract ? 1 : 0;
+    if (chained) finish_chains(r, r->acc, sc);
+    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
+    for (uint32_t e = edges; e < r->l->edge_count; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    if (r->out_words && r->acc != r->out_array) {
+        wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+        if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
+        if (first) {
+            k.value[0] =
+                (wfc_be_site){.array = r->acc, .offset_bytes = chained ? 4 * sc->above : 0, .box = r->need.node[0]};
+        }
+        if (r->l->node_count == 0)
+            copy_out(r, r->lane[0].array, 0, r->lane[0].half_reg);
+        else if (r->l->node_count == first)
+            copy_out(r, r->acc, k.value[0].offset_bytes, k.value[0].half_reg);
+        else {
+            if (first) WFC_TRY(wfc_be_border(&k, 0));
+            WFC_TRY(wfc_be_emit_local(&k, first));
+        }
+    }
+    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+    if (r->has_output) {
+        const wfc_be_stream *s = &r->be->streams.data[r->l->out_stream];
+        uint8_t to =
+            wfc_be_asm_out(r->a, r->out_lane, WFC_F32, r->out_words, wfc_be_lane_control(r->be, s, r->row, r->col));
+        wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
+                         WFC_OPND_NONE, r->ut_send, 0, 0);
     }
     wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
-    for (uint32_t e = 0; e < head_edges; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
-    if (r->l->has_contract) WFC_TRY(head(r, sc, &k));
-    wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
-    for (uint32_t e = head_edges; e < r->l->edge_count; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
-    if (r->out_words && r->l->node_count == 0) {
-        wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
-        if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
-        wfc_be_mem m = {.array = r->lane[0].array,
-                        .type = WFC_F32,
-                        .off = r->lane[0].half_reg,
-                        .len = {1, 1, 1, r->out_words},
-                        .stride = {0, 0, 0, 1}};
-        wfc_be_asm_op(r->a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_row(r->a, r->out_array, 0, WFC_F32, r->out_words),
-                      wfc_be_asm_mem(r->a, &m), WFC_OPND_NONE, 0);
-    } else if (r->out_words && r->l->node_count > first) {
-        if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
-        if (first) WFC_TRY(wfc_be_border(&k, 0));
-        WFC_TRY(wfc_be_emit_local(&k, first));
-    }
+    for (uint32_t e = edges; e < r->l->edge_count; e++) wfc_be_receive_turn(r->a, &r->lane[e]);
+    return wfc_be_asm_status(r->a);
+}
+
+static wfc_status program(rig *r, const wfc_be_scatter *sc) {
+    uint32_t again = wfc_be_asm_label(r->a);
+    wfc_be_asm_place(r->a, again);
+    if (r->l->has_contract) WFC_TRY(front(r));
+    if (r->l->has_contract && r->l->split.pc > 1) start_chains(r, r->acc, sc);
+    WFC_TRY(finish(r, sc));
+    wfc_be_asm_branch(r->a, WFC_OP_BRA, 0, again);
     return wfc_be_asm_status(r->a);
 }
 
@@ -315,17 +352,11 @@ wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, ui
         r.ut_down = ut++;
         r.ut_up = ut++;
     }
-    uint32_t again = wfc_be_asm_label(r.a);
-    wfc_be_asm_place(r.a, again);
-    WFC_TRY(body(&r, &sc));
-    wfc_be_asm_bucket(r.a, WFC_BE_SEND);
-    if (r.has_output) {
-        uint8_t to = wfc_be_asm_out(r.a, r.out_lane, WFC_F32, r.out_words, wfc_be_lane_control(be, s, row, col));
-        wfc_be_asm_async(r.a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_row(r.a, r.out_array, 0, WFC_F32, r.out_words),
-                         WFC_OPND_NONE, r.ut_send, 0, 0);
+    r.acc = UINT32_MAX;
+    if (l->has_contract) {
+        uint32_t words = (uint32_t)wfc_be_box_elems(&r.need.chan_all);
+        bool own = l->node_count == 1 && l->split.pc == 1; /* the result is what is sent */
+        r.acc = own ? r.out_array : wfc_be_asm_array(r.a, "acc", 4 * words, WFC_MEM_ACC);
     }
-    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
-    for (uint32_t e = 0; e < l->edge_count; e++) wfc_be_receive_turn(r.a, &r.lane[e]);
-    wfc_be_asm_branch(r.a, WFC_OP_BRA, 0, again);
-    return wfc_be_asm_status(r.a);
+    return program(&r, &sc);
 }
