@@ -8,6 +8,7 @@
 typedef struct wfc_compile_options {
     uint64_t seed;          /* of the partitioner's choices */
     const char *model_name; /* base name, for reports */
+    bool random_splits;     /* tests: every layer's split and width drawn by `seed` instead of chosen by cost */
 } wfc_compile_options;
 
 /* `g`: after the default pass pipeline (groups assigned). `out` is initialised here; destroy with wfc_program_deinit

@@ -74,7 +74,12 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
     const wfc_target *t = be->t;
     double words_in = 0, lane = 0, o = t->vector_overhead;
     wfc_be_box final;
-    if (!wfc_be_out_box(be, l, middle_row(l), 0, &final)) goto end;
+    bool any = wfc_be_out_box(be, l, middle_row(l), 0, &final);
+    if (!any && l->chan_axis < 0) goto end;
+    if (l->chan_axis >= 0) { /* the fullest PE's share of the dealt channels */
+        uint32_t part = (l->shape.dims[l->chan_axis] + l->split.pc - 1) / l->split.pc;
+        final.n[l->chan_axis] = (part + l->split.cols - 1) / l->split.cols;
+    }
     double out = (double)wfc_be_box_elems(&final), work = 8;
     uint64_t bytes = CODE_BYTES_GUESS + 4 * (uint64_t)out;
     for (uint32_t e = 0; e < l->edge_count; e++) {
@@ -341,6 +346,35 @@ static wfc_status too_large(wfc_be *be, const run *runs, uint32_t n, uint32_t re
         (unsigned long long)least, be->height, be->layer_count, reserve, be->t->name, be->width);
 }
 
+static void apply(wfc_be *be, const run *r, uint32_t member, uint32_t k, uint32_t col_index) {
+    wfc_be_layer *l = &be->layers[r->members[member]];
+    uint8_t axis = l->chan_axis >= 0 ? (uint8_t)l->chan_axis : longest_axis(&l->shape);
+    l->split = r->keys[k].split;
+    l->split.col_axis = axis;
+    l->split.cols = r->cols[member][col_index];
+    l->order = NULL;
+}
+
+/* Tests: any split that fits SRAM, so that neighbours' layouts disagree in every way. */
+static wfc_status draw_splits(wfc_be *be, const run *runs, uint32_t n, uint32_t room) {
+    uint64_t rng = be->opt->seed * 2 + 1;
+    for (unsigned attempt = 0; attempt < 1000; attempt++) {
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            if (!runs[i].key_count) return too_large(be, runs, n, 0);
+            uint32_t k = (uint32_t)(wfc_rng_next(&rng) % runs[i].key_count);
+            for (uint32_t m = 0; m < runs[i].count; m++) {
+                uint32_t c = (uint32_t)(wfc_rng_next(&rng) % runs[i].col_count[m]);
+                while (runs[i].keys[k].cycles[m][c] >= 1e30) c = (c + 1) % runs[i].col_count[m];
+                apply(be, &runs[i], m, k, c);
+                sum += runs[i].cols[m][c];
+            }
+        }
+        if (sum <= room) return WFC_OK;
+    }
+    return too_large(be, runs, n, 0);
+}
+
 wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
     run *runs = wfc_arena_alloc(&be->arena, be->layer_count, sizeof *runs);
     if (!runs) return wfc_fail_memory(be->diag);
@@ -348,6 +382,8 @@ wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
     WFC_TRY(make_runs(be, runs, &n));
     for (uint32_t i = 0; i < n; i++) WFC_TRY(fill_run(be, &runs[i]));
     uint32_t room = be->width > reserve ? be->width - reserve : 0;
+    be->target_cycles = 0;
+    if (be->opt->random_splits) return draw_splits(be, runs, n, room);
     double T = -1;
     WFC_TRY(least_time(be, runs, n, room, &T));
     if (T < 0) return too_large(be, runs, n, reserve);
@@ -355,14 +391,9 @@ wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
         uint32_t k = 0;
         (void)columns_for(&runs[i], T, &k);
         for (uint32_t m = 0; m < runs[i].count; m++) {
-            wfc_be_layer *l = &be->layers[runs[i].members[m]];
             uint32_t c = 0;
             while (runs[i].keys[k].cycles[m][c] > T) c++;
-            uint8_t axis = l->chan_axis >= 0 ? (uint8_t)l->chan_axis : longest_axis(&l->shape);
-            l->split = runs[i].keys[k].split;
-            l->split.col_axis = axis;
-            l->split.cols = runs[i].cols[m][c];
-            l->order = NULL;
+            apply(be, &runs[i], m, k, c);
         }
     }
     be->target_cycles = T;

@@ -217,16 +217,17 @@ static wfc_status list_streams(flow *f) {
 }
 
 /* --- a router at work --- */
-static void count_host_words(flow *f, uint32_t pe, unsigned port, unsigned colour, uint32_t words) {
+static wfc_status count_host_words(flow *f, uint32_t pe, unsigned port, unsigned colour, segment s) {
     unsigned side = port == WFC_PORT_W ? WFC_SIDE_WEST : WFC_SIDE_EAST;
     for (size_t i = 0; i < f->collect.count; i++) {
         host_stream *h = &f->collect.data[i];
         if (h->stream->row == f->c->p->pes[pe].y && h->stream->side == side && h->stream->colour == colour) {
-            h->got += words;
-            f->c->stats.words_collected += words;
-            return;
+            h->got += s.words;
+            f->c->stats.words_collected += s.words;
+            return wfc_vec_push(&f->c->to_host, s.event);
         }
     }
+    return WFC_OK;
 }
 
 static uint32_t neighbour_route(const flow *f, uint32_t node, unsigned port) {
@@ -238,8 +239,7 @@ static uint32_t neighbour_route(const flow *f, uint32_t node, unsigned port) {
 static wfc_status leave(flow *f, uint32_t node, unsigned port, segment s) {
     uint32_t to = neighbour_route(f, node, port);
     if (to != WFC_CHK_NONE) return append(f, &f->in[to][OPPOSITE[port]], s);
-    count_host_words(f, f->pe_of[node], port, wfc_be_chk_route(f, node)->colour, s.words);
-    return WFC_OK;
+    return count_host_words(f, f->pe_of[node], port, wfc_be_chk_route(f, node)->colour, s);
 }
 
 /* At most one in-port that ever has words may be open in a position: otherwise the order is that of arrival. */

@@ -69,17 +69,19 @@ static bool has_negative(const graph *g) {
     return false;
 }
 
-/* shift(to) <= shift(from) + tokens for all arcs; relaxation by a queue. A negative cycle (worse than token-free) never
- * settles: the budget ends it, and *settled stays false. */
-static wfc_status renumber(graph *g, bool *settled) {
-    uint32_t n = g->c->node_count, head = 0, count = n;
-    uint64_t budget = (uint64_t)n * 64 + 1024;
+/* Relaxation: value(to) <= value(from) + tokens for all arcs, by a queue that starts with the nodes that have a value.
+ * A cycle of less than no tokens never settles: the budget ends it, and *settled stays false. */
+enum { NO_VALUE = INT32_MAX };
+
+static wfc_status relax(const graph *g, int32_t *value, bool *settled) {
+    uint32_t n = g->c->node_count, head = 0, count = 0;
+    uint64_t budget = (uint64_t)n * 256 + 1024;
     uint32_t *queue = wfc_calloc(n + 1u, sizeof *queue);
     uint8_t *queued = wfc_calloc(n + 1u, 1);
-    int32_t *shift = wfc_calloc(n + 1u, sizeof *shift);
-    wfc_status s = queue && queued && shift ? WFC_OK : WFC_ERR_NO_MEMORY;
+    wfc_status s = queue && queued ? WFC_OK : WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; s == WFC_OK && i < n; i++) {
-        queue[i] = i;
+        if (value[i] == NO_VALUE) continue;
+        queue[count++] = i;
         queued[i] = 1;
     }
     while (s == WFC_OK && count > 0 && budget-- > 0) {
@@ -89,8 +91,8 @@ static wfc_status renumber(graph *g, bool *settled) {
         queued[u] = 0;
         frame f = frame_of(g, u);
         for (wfc_chk_arc a; next_arc(g, &f, &a);) {
-            if (shift[a.to] <= shift[u] + a.tokens) continue;
-            shift[a.to] = shift[u] + a.tokens;
+            if (value[a.to] <= value[u] + a.tokens) continue;
+            value[a.to] = value[u] + a.tokens;
             if (queued[a.to]) continue;
             queued[a.to] = 1;
             queue[(head + count++) % n] = a.to;
@@ -99,11 +101,39 @@ static wfc_status renumber(graph *g, bool *settled) {
     *settled = count == 0;
     wfc_free(queue);
     wfc_free(queued);
-    if (s == WFC_OK) {
-        g->shift = shift;
-    } else {
-        wfc_free(shift);
+    return s;
+}
+
+/* Renumbers firings so that no arc is below zero. */
+static wfc_status renumber(graph *g, bool *settled) {
+    int32_t *shift = wfc_calloc(g->c->node_count + 1u, sizeof *shift);
+    wfc_status s = shift ? relax(g, shift, settled) : WFC_ERR_NO_MEMORY;
+    g->shift = shift;
+    return s;
+}
+
+/* The stream of samples ends. An output of sample n that needs input n + 1 never comes for the last one: the fewest
+ * tokens on a path from a host input to a send to the host must not be below zero. */
+static wfc_status check_last_sample(graph *g) {
+    wfc_chk *c = g->c;
+    int32_t *distance = wfc_calloc(c->node_count + 1u, sizeof *distance);
+    bool settled;
+    if (!distance) return WFC_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < c->node_count; i++) distance[i] = i >= c->host_base ? 0 : NO_VALUE;
+    wfc_status s = relax(g, distance, &settled);
+    for (size_t i = 0; s == WFC_OK && i < c->to_host.count; i++) {
+        uint32_t local, node = c->to_host.data[i], pe = wfc_be_chk_node_pe(c, node, &local);
+        if (pe == WFC_CHK_NONE || distance[node] == NO_VALUE) continue;
+        int32_t later = -distance[node] - trace_of(g, pe)->nodes.data[local].offset;
+        if (later <= 0) continue;
+        wfc_be_chk_error(
+            c, WFC_CHK_LATE, pe,
+            "what it sends to the host of a sample needs input that comes %d samples later; after the last "
+            "sample none comes, so finish a sample before waiting for the next",
+            (int)later);
+        break;
     }
+    wfc_free(distance);
     return s;
 }
 
@@ -207,8 +237,14 @@ wfc_status wfc_be_chk_graph(wfc_chk *c) {
         wfc_free(g.shift);
         g.shift = NULL;
     }
+    bool renumbered = g.shift != NULL;
     uint32_t before = c->errors;
     if (s == WFC_OK) s = search(&g);
+    if (s == WFC_OK && renumbered && c->errors == before) {
+        wfc_free(g.shift); /* distances are those of the graph as it was */
+        g.shift = NULL;
+        s = check_last_sample(&g);
+    }
     if (s == WFC_OK && !settled && c->errors == before)
         wfc_be_chk_error(c, WFC_CHK_CYCLE, WFC_CHK_NONE,
                          "deadlock: PEs wait in one iteration for samples that depend on a later one; the cycle runs "

@@ -18,6 +18,7 @@
 #define WFC_CHK_VARIABLE "WFC-E0761"      /* a stream of data-dependent length */
 #define WFC_CHK_QUEUE "WFC-E0762"         /* queue bindings: several colours in one queue, or a queue without one */
 #define WFC_CHK_LIMIT "WFC-E0763"         /* microthreads beyond the target's */
+#define WFC_CHK_LATE "WFC-E0764"          /* an output waits for a later sample, which need not come */
 
 enum { WFC_CHK_NO_QUEUE = 255, WFC_CHK_MAX_ERRORS = 20 };
 #define WFC_CHK_NONE UINT32_MAX /* no PE, node, route or list */
@@ -180,6 +181,7 @@ typedef struct wfc_chk {
     uint32_t *node_base; /* [pe_count + 1 + input streams]: first event node; host streams have one each */
     uint32_t node_count, host_base;
     wfc_chk_arcs cross;
+    WFC_VEC(uint32_t) to_host; /* event nodes that send to host streams; may repeat */
 } wfc_chk;
 
 void wfc_be_chk_error(wfc_chk *c, const char *code, uint32_t pe, const char *fmt, ...) WFC_PRINTF(4, 5);

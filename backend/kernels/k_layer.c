@@ -218,8 +218,7 @@ static void finish_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
         wfc_be_asm_op(r->a, WFC_OP_VADD, WFC_F32, own, wfc_be_asm_in(r->a, r->queue_south, WFC_F32, s->own), own, 0);
     }
     /* The wave from either end passes all rows, and each row adds its words to it. */
-    r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency) + s->above + s->own +
-                           s->below + 6.0 * r->be->t->vector_overhead;
+    r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency);
 }
 
 static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
