@@ -28,12 +28,14 @@ typedef struct word {
 /* One pusher, one popper, each at most once per cycle. */
 typedef struct chan {
     uint64_t last_visible, pop_cycle;
-    uint32_t ring; /* first of cap entries in words[] */
+    uint64_t head_visible; /* of the head; NEVER when empty */
+    uint32_t ring;         /* first of cap entries in words[] */
     uint16_t cap, head, count, latency;
     uint32_t pushes;
     uint32_t pusher, popper; /* entities */
     uint8_t local;           /* index at the popper */
     uint8_t colour;          /* router channels; NONE8 for a queue */
+    bool head_ctl;
 } chan;
 
 /* A route set, compiled: the used (colour, in-port) pairs in key order, so a scan by local index is a scan by key. */
@@ -86,19 +88,18 @@ typedef struct operand {
 
 typedef enum ctx_mode { CTX_IDLE, CTX_ARM, CTX_SCALAR, CTX_WAIT, CTX_ISSUE, CTX_VEC } ctx_mode;
 typedef struct context {
-    uint8_t mode, width; /* elements per word with a queue operand */
-    bool fabric, effect_done, has_index;
-    uint8_t task; /* that issued it */
     const wfc_insn *insn;
-    uint32_t pc;
-    uint64_t ready_at;
-    operand d, a, b;
-    uint32_t elems, left; /* elements */
-    uint32_t groups_left; /* known ones; vsendnz finishes by itself */
+    uint32_t groups_left; /* with a queue: exact only in being 0 or not */
     uint32_t cycles_per_group, busy_per_group;
-    uint32_t ctl;        /* control word still to be sent */
-    uint32_t words_done; /* of words_total, for explanations */
+    uint32_t elems, left; /* elements */
+    uint32_t ctl;         /* control word still to be sent */
+    uint32_t words_done;  /* of words_total, for explanations */
     uint32_t words_total;
+    uint32_t pc;
+    uint8_t width; /* elements per word with a queue operand */
+    uint8_t task;  /* that issued it */
+    bool fabric, effect_done, has_index;
+    operand d, a, b;
     uint32_t best, best_index;
 } context;
 
@@ -120,28 +121,39 @@ typedef struct class_info {
 typedef struct loop_frame {
     uint32_t start, end, left;
 } loop_frame;
+/* What every visit touches comes first, so that a visit costs few cache lines of this struct. */
 typedef struct pe {
     const class_info *info; /* NULL: router only */
-    uint8_t *mem;           /* byte at address a is mem[a - info->mem_lo] */
-    desc_info *descs;       /* the class's, or this PE's own once it writes one */
-    bool own_descs, halted;
-    uint8_t task; /* NONE8: main idle */
-    uint8_t pointer, depth;
-    uint8_t finishing; /* context whose last group runs until datapath_free, NONE8 */
-    uint8_t batch;     /* memory-only context running alone, NONE8 */
-    uint8_t lost;      /* cause of the cycles after datapath_free */
-    bool ran;
-    uint32_t pc, next_pc, node;
-    uint32_t in_chan0, out_chan0; /* queue channels; index into out_chans */
-    uint32_t in_nonempty;
-    uint32_t overheads; /* counted for jitter */
-    uint64_t active, blocked;
+    context *ctx;
     uint64_t datapath_free, group_cycle, accounted;
     uint32_t group_cycles, group_busy;
-    loop_frame loops[LOOP_DEPTH];
+    uint32_t in_nonempty;
+    uint8_t task; /* NONE8: main idle */
+    uint8_t pointer, depth;
+    uint8_t finishing;                   /* context whose last group runs until datapath_free, NONE8 */
+    uint8_t mode[WFC_NUM_CONTEXTS];      /* ctx_mode */
+    uint64_t ready_at[WFC_NUM_CONTEXTS]; /* end of the context's overhead */
+    uint64_t active, blocked;
+    uint32_t in_chan0, out_chan0; /* queue channels; index into out_chans */
+    uint8_t live;                 /* bit per context that is not idle */
+    uint8_t empty;                /* bit per live context that has no groups: it ends with its overhead */
+    uint8_t batch;                /* memory-only context running alone, NONE8 */
+    uint8_t lost;                 /* cause of the cycles after datapath_free */
+    bool ran, own_descs, halted;
+    uint32_t pc, next_pc, node, layer;
+    uint32_t overheads; /* counted for jitter */
+    uint8_t *mem;       /* byte at address a is mem[a - info->mem_lo] */
+    desc_info *descs;   /* the class's, or this PE's own once it writes one */
     uint32_t r[WFC_NUM_REGS];
-    context *ctx;
+    loop_frame loops[LOOP_DEPTH];
 } pe;
+
+static inline void set_mode(pe *p, unsigned k, ctx_mode m) {
+    bool empty = m == CTX_VEC && p->ctx[k].groups_left == 0;
+    p->empty = (uint8_t)(empty ? p->empty | 1u << k : p->empty & ~(1u << k));
+    p->mode[k] = (uint8_t)m;
+    p->live = (uint8_t)(m == CTX_IDLE ? p->live & ~(1u << k) : p->live | 1u << k);
+}
 
 typedef struct in_stream {
     const uint32_t *words;
@@ -260,12 +272,10 @@ static inline bool chan_can_push(const wfc_engine *e, uint32_t c) {
     const chan *ch = &e->chans[c];
     return ch->count + (ch->pop_cycle == e->now) < ch->cap;
 }
-/* The word that can be popped now, NULL when there is none. */
-static inline const word *chan_head(const wfc_engine *e, uint32_t c) {
+/* There is a word that can be popped now. */
+static inline bool chan_has_head(const wfc_engine *e, uint32_t c) {
     const chan *ch = &e->chans[c];
-    if (ch->count == 0 || ch->pop_cycle == e->now) return NULL;
-    const word *w = &e->words[ch->ring + ch->head];
-    return w->visible <= e->now ? w : NULL;
+    return ch->head_visible <= e->now && ch->pop_cycle != e->now;
 }
 void chan_push(wfc_engine *e, uint32_t c, uint32_t value, bool ctl);
 word chan_pop(wfc_engine *e, uint32_t c);

@@ -11,8 +11,7 @@ void sim_trap(wfc_engine *e, const pe *p, unsigned ctx, uint32_t pc, const char 
     uint32_t node = (uint32_t)(p - e->pes);
     if (e->trap.set && e->trap.node <= node) return;
     e->trap = (trap_info){.set = true, .node = node, .ctx = (uint8_t)ctx, .pc = pc, .task = p->task};
-    if (p->info && ctx < p->info->contexts && ctx != NONE8 && p->ctx[ctx].mode != CTX_IDLE)
-        e->trap.task = p->ctx[ctx].task;
+    if (p->info && ctx < p->info->contexts && ctx != NONE8 && (p->live >> ctx & 1)) e->trap.task = p->ctx[ctx].task;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(e->trap.text, sizeof e->trap.text, fmt, ap);
@@ -169,11 +168,11 @@ static void explain_context(wfc_engine *e, uint32_t node, unsigned k) {
     const context *c = &p->ctx[k];
     char text[640] = "waits";
     bool no_input = false;
-    if (c->mode == CTX_WAIT || c->mode == CTX_ISSUE) {
+    if (p->mode[k] == CTX_WAIT || p->mode[k] == CTX_ISSUE) {
         snprintf(text, sizeof text, "waits for microthread ut%u", c->insn->c);
-    } else if (c->mode == CTX_VEC && !queue_ready(e, p, c, &no_input) && no_input) {
+    } else if (p->mode[k] == CTX_VEC && !queue_ready(e, p, c, &no_input) && no_input) {
         explain_input(e, node, c, text, sizeof text);
-    } else if (c->mode == CTX_VEC && c->d.kind == OPND_OUT) {
+    } else if (p->mode[k] == CTX_VEC && c->d.kind == OPND_OUT) {
         char where[256];
         trace_obstacle(e, c->d.chan, where, sizeof where);
         snprintf(text, sizeof text,
@@ -193,7 +192,7 @@ static uint32_t list_blocked(wfc_engine *e) {
         if (!e->pes[i].info) continue;
         uint32_t before = blocked;
         for (unsigned k = 0; k < e->pes[i].info->contexts; k++) {
-            if (e->pes[i].ctx[k].mode == CTX_IDLE) continue;
+            if (!(e->pes[i].live >> k & 1)) continue;
             if (before < MAX_BLOCKED) explain_context(e, i, k);
             blocked = before + 1;
         }
@@ -228,12 +227,7 @@ static void list_streams(wfc_engine *e) {
 
 static uint32_t count_blocked(const wfc_engine *e) {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < e->nodes; i++) {
-        bool some = false;
-        for (unsigned k = 0; e->pes[i].info && k < e->pes[i].info->contexts; k++)
-            some = some || e->pes[i].ctx[k].mode != CTX_IDLE;
-        n += some;
-    }
+    for (uint32_t i = 0; i < e->nodes; i++) n += e->pes[i].live != 0;
     return n;
 }
 

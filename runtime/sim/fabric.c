@@ -24,6 +24,8 @@ void chan_push(wfc_engine *e, uint32_t c, uint32_t value, bool ctl) {
     if (tail >= ch->cap) tail -= ch->cap;
     e->words[ch->ring + tail] = (word){visible, value, ctl};
     if (ch->count++ == 0) {
+        ch->head_visible = visible;
+        ch->head_ctl = ctl;
         mark_nonempty(e, ch, true);
         sim_wake(e, ch->popper, visible);
     }
@@ -37,7 +39,13 @@ word chan_pop(wfc_engine *e, uint32_t c) {
     if (ch->count == ch->cap) sim_wake(e, ch->pusher, e->now + 1);
     ch->head = (uint16_t)(ch->head + 1 == ch->cap ? 0 : ch->head + 1);
     ch->pop_cycle = e->now;
-    if (--ch->count == 0) mark_nonempty(e, ch, false);
+    ch->head_visible = NEVER;
+    if (--ch->count == 0) {
+        mark_nonempty(e, ch, false);
+    } else {
+        ch->head_visible = e->words[ch->ring + ch->head].visible;
+        ch->head_ctl = e->words[ch->ring + ch->head].ctl;
+    }
     return w;
 }
 
@@ -147,7 +155,7 @@ void router_visit(wfc_engine *e, uint32_t node) {
     for (unsigned w = 0; w < 2; w++)
         for (uint64_t m = r->nonempty[w]; m; m &= m - 1) {
             const chan *ch = &e->chans[r->chan0 + w * 64 + low_bit(m)];
-            uint64_t visible = e->words[ch->ring + ch->head].visible;
+            uint64_t visible = ch->head_visible;
             if (visible <= e->now)
                 heads[w] |= 1ull << low_bit(m);
             else if (visible < next)

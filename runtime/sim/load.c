@@ -205,6 +205,7 @@ static wfc_status lay_out(wfc_engine *e, totals *n) {
         router *r = &e->routers[i];
         pe *p = &e->pes[i];
         p->node = i;
+        p->layer = pp->layer;
         if (pp->x >= e->target->width || pp->y >= e->target->height) return bad(e, "PE", "outside the fabric");
         uint32_t *cell = &e->grid[(size_t)pp->y * e->target->width + pp->x];
         if (*cell) return bad(e, "PE", "two at one place");
@@ -232,7 +233,7 @@ static wfc_status lay_out(wfc_engine *e, totals *n) {
 
 static void place_chan(wfc_engine *e, uint32_t c, size_t *words) {
     e->chans[c].ring = (uint32_t)*words;
-    e->chans[c].pop_cycle = NEVER;
+    e->chans[c].pop_cycle = e->chans[c].head_visible = NEVER;
     *words += e->chans[c].cap;
 }
 

@@ -24,17 +24,17 @@ static void arm_main(wfc_engine *e, pe *p) {
     c->insn = in;
     c->pc = p->pc;
     c->task = p->task;
-    c->ready_at = e->now;
+    p->ready_at[0] = e->now;
     if (wfc_isa_lookup(in->op)->timing < WFC_TIME_VECTOR)
-        c->mode = in->op == WFC_OP_WAIT ? CTX_WAIT : CTX_SCALAR;
+        set_mode(p, 0, in->op == WFC_OP_WAIT ? CTX_WAIT : CTX_SCALAR);
     else if (in->flags & WFC_FLAG_ASYNC)
-        c->mode = CTX_ISSUE;
+        set_mode(p, 0, CTX_ISSUE);
     else if (issue_vector(e, p, c, in, p->pc)) {
         e->result->instructions++;
         p->ran = true;
-        c->mode = CTX_VEC;
-        c->ready_at = pe_held_until(e, p, e->now, p->info->costs[p->pc].overhead);
-        if (c->groups_left == 0 && c->ready_at == e->now) c->ready_at++;
+        set_mode(p, 0, CTX_VEC);
+        p->ready_at[0] = pe_held_until(e, p, e->now, p->info->costs[p->pc].overhead);
+        if (c->groups_left == 0 && p->ready_at[0] == e->now) p->ready_at[0]++;
     }
 }
 
@@ -67,12 +67,12 @@ static void completion_action(wfc_engine *e, pe *p, const context *c, unsigned k
 static void finish(wfc_engine *e, pe *p, unsigned k) {
     context *c = &p->ctx[k];
     if (k > 0) {
-        c->mode = CTX_IDLE;
+        set_mode(p, k, CTX_IDLE);
         completion_action(e, p, c, k);
         return;
     }
-    bool vector = c->mode == CTX_VEC, scalar = c->mode == CTX_SCALAR;
-    c->mode = CTX_IDLE;
+    bool vector = p->mode[0] == CTX_VEC, scalar = p->mode[0] == CTX_SCALAR;
+    set_mode(p, 0, CTX_IDLE);
     if (vector) completion_action(e, p, c, k);
     if (scalar && p->task == NONE8) return; /* end, halt */
     next_main(e, p, scalar ? p->next_pc : p->pc + 1);
@@ -85,15 +85,14 @@ static void advance(wfc_engine *e, pe *p) {
         p->finishing = NONE8;
         finish(e, p, k);
     }
-    for (unsigned k = 0; k < p->info->contexts && !e->trap.set; k++) {
-        context *c = &p->ctx[k];
-        if (c->mode == CTX_ARM && e->now >= c->ready_at) {
-            p->pc = c->pc;
-            arm_main(e, p);
-        } else if (c->mode == CTX_VEC && c->groups_left == 0 && k != p->finishing && e->now >= c->ready_at) {
-            sim_acted(e, e->now);
-            finish(e, p, k);
-        }
+    if (p->mode[0] == CTX_ARM && e->now >= p->ready_at[0]) {
+        p->pc = p->ctx[0].pc;
+        arm_main(e, p);
+    }
+    for (unsigned m = p->empty; m && !e->trap.set; m &= m - 1) {
+        if (e->now < p->ready_at[low_bit(m)]) continue;
+        sim_acted(e, e->now);
+        finish(e, p, low_bit(m));
     }
 }
 
@@ -102,15 +101,15 @@ static uint64_t runnable(const wfc_engine *e, const pe *p) {
     for (uint64_t m = p->info->data_tasks & ~p->blocked; m && p->in_nonempty; m &= m - 1) {
         unsigned id = low_bit(m);
         const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
-        const word *w = chan_head(e, p->in_chan0 + p->info->in_local[t->queue]);
-        if (w && !w->ctl) tasks |= 1ull << id;
+        uint32_t c = p->in_chan0 + p->info->in_local[t->queue];
+        if (chan_has_head(e, c) && !e->chans[c].head_ctl) tasks |= 1ull << id;
     }
     return tasks;
 }
 
 /* Rule 15. */
 static void dispatch(wfc_engine *e, pe *p) {
-    if (p->task != NONE8 || p->halted || p->ctx[0].mode != CTX_IDLE || p->finishing == 0) return;
+    if (p->task != NONE8 || p->halted || (p->live & 1) || p->finishing == 0) return;
     uint64_t tasks = runnable(e, p);
     if (!tasks) return;
     unsigned id = low_bit(tasks);
@@ -128,12 +127,12 @@ static void dispatch(wfc_engine *e, pe *p) {
     p->task = (uint8_t)id;
     p->depth = 0;
     context *c = &p->ctx[0];
-    c->mode = CTX_ARM;
+    set_mode(p, 0, CTX_ARM);
     c->pc = t->entry;
     c->task = p->task;
     uint32_t overhead = e->target->task_overhead ? e->target->task_overhead : 1;
-    c->ready_at = pe_held_until(e, p, e->now, overhead);
-    sim_acted(e, c->ready_at);
+    p->ready_at[0] = pe_held_until(e, p, e->now, overhead);
+    sim_acted(e, p->ready_at[0]);
 }
 
 /* Rule 16. Returns the tasks to be activated: they were not active in S(now), so the caller sets them after dispatch.
@@ -142,12 +141,10 @@ static uint64_t take_control_words(wfc_engine *e, pe *p) {
     uint64_t tasks = 0;
     for (uint32_t m = p->in_nonempty; m; m &= m - 1) {
         uint32_t c = p->in_chan0 + low_bit(m);
-        const word *w = chan_head(e, c);
-        if (!w || !w->ctl) continue;
-        unsigned id = w->value >> 4 & 63;
+        if (!chan_has_head(e, c) || !e->chans[c].head_ctl) continue;
+        unsigned id = chan_pop(e, c).value >> 4 & 63;
         if (!(p->info->tasks >> id & 1))
             sim_trap(e, p, NONE8, 0, "a control word names task %u, which does not exist", id);
-        chan_pop(e, c);
         tasks |= 1ull << id;
         sim_acted(e, e->now + 1);
     }
@@ -157,11 +154,11 @@ static uint64_t take_control_words(wfc_engine *e, pe *p) {
 static bool ready(const wfc_engine *e, const pe *p, unsigned k, uint64_t at) {
     const context *c = &p->ctx[k];
     bool no_input;
-    if (c->mode == CTX_IDLE || c->mode == CTX_ARM || c->ready_at > at) return false;
-    switch ((ctx_mode)c->mode) {
+    if (p->ready_at[k] > at) return false;
+    switch ((ctx_mode)p->mode[k]) {
     case CTX_SCALAR: return true;
     case CTX_WAIT:
-    case CTX_ISSUE: return p->ctx[c->insn->c].mode == CTX_IDLE;
+    case CTX_ISSUE: return !(p->live >> c->insn->c & 1);
     case CTX_VEC: return c->groups_left > 0 && (!c->fabric || queue_ready(e, p, c, &no_input));
     case CTX_IDLE:
     case CTX_ARM: break;
@@ -170,19 +167,20 @@ static bool ready(const wfc_engine *e, const pe *p, unsigned k, uint64_t at) {
 }
 
 static void issue_async(wfc_engine *e, pe *p, const context *c) {
-    context *u = &p->ctx[c->insn->c];
+    unsigned k = c->insn->c;
+    context *u = &p->ctx[k];
     if (!issue_vector(e, p, u, c->insn, c->pc)) return;
-    u->mode = CTX_VEC;
+    set_mode(p, k, CTX_VEC);
     u->task = p->task;
-    u->ready_at = pe_held_until(e, p, e->now + 1, p->info->costs[c->pc].overhead);
-    if (u->groups_left == 0 && u->ready_at == e->now + 1) u->ready_at++;
+    p->ready_at[k] = pe_held_until(e, p, e->now + 1, p->info->costs[c->pc].overhead);
+    if (u->groups_left == 0 && p->ready_at[k] == e->now + 1) p->ready_at[k]++;
 }
 
 static void execute(wfc_engine *e, pe *p, unsigned k) {
     context *c = &p->ctx[k];
     uint32_t cycles = 1, busy = 1;
     bool last = true;
-    if (c->mode == CTX_VEC) {
+    if (p->mode[k] == CTX_VEC) {
         cycles = c->cycles_per_group;
         busy = c->busy_per_group < cycles ? c->busy_per_group : cycles;
         if (c->fabric) {
@@ -195,9 +193,9 @@ static void execute(wfc_engine *e, pe *p, unsigned k) {
         last = c->groups_left == 0;
     } else {
         e->result->instructions++;
-        if (c->mode == CTX_ISSUE)
+        if (p->mode[k] == CTX_ISSUE)
             issue_async(e, p, c);
-        else if (c->mode == CTX_SCALAR)
+        else if (p->mode[k] == CTX_SCALAR)
             cycles = busy = exec_scalar(e, p, c->insn);
         p->ran = true;
     }
@@ -212,21 +210,23 @@ static void execute(wfc_engine *e, pe *p, unsigned k) {
 
 /* The first ready context from the pointer on; NONE8 when none is. */
 static unsigned select_context(const wfc_engine *e, const pe *p, uint64_t at, unsigned except) {
-    unsigned n = p->info->contexts;
-    for (unsigned i = 0, k = p->pointer < n ? p->pointer : 0; i < n; i++, k = k + 1 == n ? 0 : k + 1)
-        if (k != except && p->ctx[k].mode != CTX_IDLE && ready(e, p, k, at)) return k;
+    unsigned live = p->live & ~(except == NONE8 ? 0 : 1u << except), from = ~0u << p->pointer;
+    for (unsigned m = live & from; m; m &= m - 1)
+        if (ready(e, p, low_bit(m), at)) return low_bit(m);
+    for (unsigned m = live & ~from; m; m &= m - 1)
+        if (ready(e, p, low_bit(m), at)) return low_bit(m);
     return NONE8;
 }
 
 /* Rule 19: the cause of the cycles in which the datapath is free and no group starts. */
 static unsigned lost_cause(const wfc_engine *e, const pe *p) {
     unsigned cause = WFC_CAUSE_IDLE;
-    for (unsigned k = 0; k < p->info->contexts; k++) {
-        const context *c = &p->ctx[k];
-        if (c->mode == CTX_IDLE) continue;
-        if (c->ready_at > e->now) return WFC_CAUSE_OVERHEAD;
+    for (unsigned m = p->live; m; m &= m - 1)
+        if (p->ready_at[low_bit(m)] > e->now) return WFC_CAUSE_OVERHEAD;
+    for (unsigned m = p->live; m; m &= m - 1) {
+        const context *c = &p->ctx[low_bit(m)];
         bool no_input = false;
-        if (c->mode != CTX_VEC || !c->fabric || queue_ready(e, p, c, &no_input)) continue;
+        if (p->mode[low_bit(m)] != CTX_VEC || !c->fabric || queue_ready(e, p, c, &no_input)) continue;
         if (no_input)
             cause = WFC_CAUSE_NO_INPUT;
         else if (cause == WFC_CAUSE_IDLE)
@@ -244,13 +244,12 @@ static uint64_t next_visit(wfc_engine *e, pe *p, unsigned executed, bool popped)
     uint64_t next = popped ? e->now + 1 : NEVER;
     if (p->task == NONE8 && !p->halted && p->finishing != 0 && (p->active & ~p->blocked)) next = e->now + 1;
     for (uint32_t m = p->in_nonempty; m; m &= m - 1) {
-        const chan *ch = &e->chans[p->in_chan0 + low_bit(m)];
-        uint64_t visible = e->words[ch->ring + ch->head].visible;
+        uint64_t visible = e->chans[p->in_chan0 + low_bit(m)].head_visible;
         if (visible > e->now) next = sooner(next, visible);
     }
     uint64_t free_at = p->datapath_free;
     const context *c = executed == NONE8 ? NULL : &p->ctx[executed];
-    bool batch = c && c->mode == CTX_VEC && !c->fabric && c->groups_left > 1 && !e->opt.no_skip &&
+    bool batch = c && p->mode[executed] == CTX_VEC && !c->fabric && c->groups_left > 1 && !e->opt.no_skip &&
                  select_context(e, p, free_at, executed) == NONE8;
     if (batch) {
         p->batch = (uint8_t)executed;
@@ -258,8 +257,8 @@ static uint64_t next_visit(wfc_engine *e, pe *p, unsigned executed, bool popped)
     } else if (free_at > e->now) {
         next = sooner(next, free_at);
     }
-    for (unsigned k = 0; k < p->info->contexts; k++)
-        if (p->ctx[k].mode != CTX_IDLE && p->ctx[k].ready_at > e->now) next = sooner(next, p->ctx[k].ready_at);
+    for (unsigned m = p->live; m; m &= m - 1)
+        if (p->ready_at[low_bit(m)] > e->now) next = sooner(next, p->ready_at[low_bit(m)]);
     return next;
 }
 

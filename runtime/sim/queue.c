@@ -42,8 +42,7 @@ static bool sends_now(const pe *p, const context *c) {
 
 static bool has_data(const wfc_engine *e, const operand *o) {
     if (o->kind != OPND_IN) return true;
-    const word *w = chan_head(e, o->chan);
-    return w && !w->ctl;
+    return chan_has_head(e, o->chan) && !e->chans[o->chan].head_ctl;
 }
 
 bool queue_ready(const wfc_engine *e, const pe *p, const context *c, bool *out_no_input) {

@@ -51,8 +51,7 @@ static void catch_up(pe *p, uint64_t until, uint64_t *cause) {
 void stats_settle(wfc_engine *e, pe *p, uint64_t until) {
     if (until <= p->accounted) return;
     uint64_t unused[WFC_CAUSES];
-    uint32_t layer = e->p->pes[p->node].layer;
-    uint64_t *cause = layer < e->p->layer_count ? e->result->layer_cause[layer] : unused;
+    uint64_t *cause = p->layer < e->p->layer_count ? e->result->layer_cause[p->layer] : unused;
     if (cause == unused)
         for (unsigned i = 0; i < WFC_CAUSES; i++) unused[i] = 0;
     if (p->batch != NONE8) catch_up(p, until, cause);

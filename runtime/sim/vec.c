@@ -145,9 +145,8 @@ void reduce_step(pe *p, context *c, kernel_fn f, const uint32_t *a, const uint32
 
 void count_macs(wfc_engine *e, const pe *p, const context *c, uint32_t n) {
     if (c->insn->op != WFC_OP_VMAC && c->insn->op != WFC_OP_VDOT) return;
-    uint32_t layer = e->p->pes[p->node].layer;
     e->result->macs_executed += n;
-    if (layer < e->p->layer_count) e->result->layer_macs_executed[layer] += n;
+    if (p->layer < e->p->layer_count) e->result->layer_macs_executed[p->layer] += n;
 }
 
 /* Longest run that every memory operand can walk with one step, at most `left`. */

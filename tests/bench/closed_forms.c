@@ -4,7 +4,12 @@
  *
  * All tasks start in cycle 0 and have one vector instruction: its groups can start in cycle F = task + vector overhead.
  * The first word is pushed in F. The last word is popped by the last group of all, the `end` after it is the run's last
- * cycle: cycles = last pop + 2, so measured = last pop - F + 1 = cycles - 1 - F. */
+ * cycle: cycles = last pop + 2, so measured = last pop - F + 1 = cycles - 1 - F.
+ *
+ * One known exception, checked to stay exactly so: a star with B = 1 and P >= 16. The form's term B P / 2 + P - 1 (mean
+ * load of a link plus distance) is no bound there: the words lie one behind the other when they start, every link
+ * carries one word per cycle, and the root takes P - 1 words back to back: P + 2 T_R + 1 cycles. The table shows it as
+ * outside. */
 #include "runtime/sim/sim.h"
 
 #include <stdio.h>
@@ -115,9 +120,15 @@ static int measure(pattern kind, int p, int b) {
                want = form(kind, p, b, t->ramp_latency);
         double depth = kind == CHAIN ? p - 1 : 1, slack = 2 + t->vector_overhead * depth, error = measured - want;
         double allowed = slack > 0.04 * want ? slack : 0.04 * want;
-        bad = !right || error > allowed || -error > allowed;
+        bool within = error <= allowed && -error <= allowed;
+        bool known = kind == STAR && b == 1 && p >= 16; /* outside the form; see the top of the file */
+        bad = !right || (known ? within || measured != p + 2 * t->ramp_latency + 1 : !within);
         printf("%-9s %4d %5d %9.0f %9.0f %6.0f %7.2f%% %8.0f  %s\n", NAMES[kind], p, b, want, measured, error,
-               100 * error / want, allowed, bad ? (right ? "TOO FAR" : "WRONG SUM") : "ok");
+               100 * error / want, allowed,
+               !right  ? "WRONG SUM"
+               : bad   ? "TOO FAR"
+               : known ? "outside, known"
+                       : "ok");
     }
     wfc_sim_result_deinit(&r);
     if (parsed) wfc_program_deinit(&prog);
@@ -134,6 +145,6 @@ int main(int argc, char **argv) {
     for (int kind = 0; kind < PATTERNS; kind++)
         for (int p = 4; p <= max_p; p *= 2)
             for (unsigned i = 0; i < 6 && sizes[i] <= max_b; i++) bad += measure((pattern)kind, p, sizes[i]);
-    printf("%d outside\n", bad);
+    printf("%d unexpected\n", bad);
     return bad != 0;
 }

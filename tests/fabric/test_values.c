@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROGRAMS = 500, QUEUE_PROGRAMS = 200, INSNS = 12, ARRAY_BYTES = 1600 };
+enum { PROGRAMS = 250, QUEUE_PROGRAMS = 100, INSNS = 12, ARRAY_BYTES = 1600 };
 
 typedef struct walk_spec {
     wfc_dtype type;
