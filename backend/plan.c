@@ -72,7 +72,7 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
     double cycles = -1;
     if (wfc_be_needs(be, l, middle_row(l), 0, &need) != WFC_OK) goto end;
     const wfc_target *t = be->t;
-    double words_in = 0, lane = 0, o = t->vector_overhead;
+    double moved = 0, way = 0, lane = 0, o = t->vector_overhead;
     wfc_be_box final;
     bool any = wfc_be_out_box(be, l, middle_row(l), 0, &final);
     if (!any && l->chan_axis < 0) goto end;
@@ -85,7 +85,7 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
     for (uint32_t e = 0; e < l->edge_count; e++) {
         double n = (double)wfc_be_box_elems(&need.edge[e]);
         bool uniform = l->has_contract && e == 0 && l->edges[e].operand == 0;
-        words_in += n;
+        moved += n;
         lane += uniform ? n : n * l->split.cols;
         bytes += 8 * (uint64_t)n;
     }
@@ -105,9 +105,14 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
         double vectors = red > 1 && acc > channels ? channels : 1; /* one instruction per channel, or one in all */
         work += o + acc / 2 + acc * red + vectors * (o + 4);
         bytes += 4 * ((uint64_t)acc + (uint64_t)(channels * red));
-        if (l->split.pc > 1) work += acc + (l->split.pc - 1) * (2.0 * t->ramp_latency + 2) + 6 * o;
+        if (l->split.pc > 1) {
+            work += 6 * o;
+            moved += acc; /* a chain's words pass on microthreads */
+            way = (l->split.pc - 1) * (2.0 * t->ramp_latency + 1 + t->hop_latency);
+        }
     }
-    work += words_in + out + 2 * o;
+    moved += out;
+    work += (moved > way ? moved : way) + 2 * o; /* words move while the main context waits for the chain */
     lane += out * l->split.cols + l->split.cols;
     cycles = work > lane ? work : lane;
     if (sram_bytes) *sram_bytes = bytes;

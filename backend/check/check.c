@@ -155,8 +155,13 @@ static wfc_status number_nodes(wfc_chk *c) {
     c->node_base[c->p->pe_count] = c->host_base = (uint32_t)n;
     for (uint32_t t = 0; t < c->p->input_count; t++) n += c->p->inputs[t].stream_count;
     if (n >= UINT32_MAX / 2) return WFC_ERR_NO_MEMORY;
-    c->node_count = (uint32_t)n;
-    c->stats.events = n;
+    c->node_count = c->extra_base = (uint32_t)n;
+    c->host_words = wfc_calloc(c->node_count - c->host_base + 1u, sizeof *c->host_words);
+    if (!c->host_words) return WFC_ERR_NO_MEMORY;
+    uint32_t h = 0;
+    for (uint32_t t = 0; t < c->p->input_count; t++)
+        for (uint32_t i = 0; i < c->p->inputs[t].stream_count; i++)
+            c->host_words[h++] = c->p->inputs[t].streams[i].words;
     return WFC_OK;
 }
 
@@ -167,8 +172,10 @@ static wfc_status check_all(wfc_chk *c) {
     if (c->errors) return WFC_OK;
     WFC_TRY(number_nodes(c));
     WFC_TRY(wfc_be_chk_flow(c));
-    c->stats.arcs += c->cross.count;
     if (c->errors) return WFC_OK;
+    WFC_TRY(wfc_be_chk_pieces(c));
+    c->stats.events = c->node_count;
+    c->stats.arcs += c->cross.count;
     return wfc_be_chk_graph(c);
 }
 
@@ -184,6 +191,10 @@ wfc_status wfc_be_check(const wfc_program *p, wfc_diag *diag, wfc_check_stats *o
     wfc_free(c.traces);
     wfc_free(c.trace_of);
     wfc_free(c.node_base);
+    wfc_free(c.host_words);
+    wfc_vec_free(&c.transfers);
+    wfc_vec_free(&c.orders);
+    wfc_vec_free(&c.cuts);
     wfc_vec_free(&c.cross);
     wfc_vec_free(&c.to_host);
     if (s == WFC_ERR_NO_MEMORY) return wfc_fail_memory(diag);

@@ -1,46 +1,22 @@
-/* The PE's side of the flow: what a filter lets through, what the program takes, and the arcs that follow.
+/* The PE's side of the flow: what a filter lets through, what the program takes, and from whom.
  *
  * Example: a lane brings segments a (4 words), b (4), c (4); the filter accepts words 2..9 of each 12; the program
- * takes them with two receives of 4. Accepted pieces: a 2, b 4, c 2. Receive 0 takes a and half of b, receive 1 the
- * rest. For each receive two arcs are enough: its end needs the end of the last segment it takes from (b; c), and the
- * first segment it takes from (a; b) needs it to be armed; the lane's order gives the arcs for those between. */
+ * takes them with two receives of 4. Accepted: words 2..3 of a, b, words 0..1 of c. Receive 0 takes two words of a and
+ * two of b, receive 1 the rest. */
 #include "backend/check/check_flow.h"
 
 #include <stdio.h>
 
-typedef struct end {
-    uint32_t pe, local;         /* NONE: a host stream */
-    const wfc_chk_event *event; /* NULL: a host stream */
-    int32_t offset;             /* sample offset of its done node */
-} end;
-
-static end end_of(const flow *f, uint32_t node) {
-    end e = {.pe = wfc_be_chk_node_pe(f->c, node, &e.local)};
-    if (e.pe == WFC_CHK_NONE) return e;
-    const wfc_chk_trace *t = &f->c->traces[f->c->trace_of[e.pe]];
-    e.event = &t->events.data[t->nodes.data[e.local].event];
-    e.offset = t->nodes.data[e.local].offset;
-    return e;
-}
-
-static wfc_status arc(flow *f, uint32_t from, uint32_t to, int32_t tokens) {
-    return wfc_vec_push(&f->c->cross, (wfc_chk_arc){from, to, tokens});
-}
-
 wfc_status wfc_be_chk_order(flow *f, uint32_t a, uint32_t b, int32_t turns) {
-    if (a == b) return WFC_OK;
-    end x = end_of(f, a), y = end_of(f, b);
-    if (y.event && y.event->flow != WFC_CHK_NONE)
-        WFC_TRY(arc(f, a, f->c->node_base[y.pe] + y.event->flow, x.offset + turns));
-    return arc(f, a, b, x.offset - y.offset + turns);
+    return a == b ? WFC_OK : wfc_vec_push(&f->c->orders, (wfc_chk_order){a, b, turns});
 }
 
 static void describe(const flow *f, uint32_t node, char *out, size_t n) {
-    end e = end_of(f, node);
-    if (e.pe == WFC_CHK_NONE)
+    uint32_t local, pe = wfc_be_chk_node_pe(f->c, node, &local);
+    if (pe == WFC_CHK_NONE)
         snprintf(out, n, "a host stream");
     else
-        snprintf(out, n, "PE (%u,%u)", (unsigned)f->c->p->pes[e.pe].x, (unsigned)f->c->p->pes[e.pe].y);
+        snprintf(out, n, "PE (%u,%u)", (unsigned)f->c->p->pes[pe].x, (unsigned)f->c->p->pes[pe].y);
 }
 
 void wfc_be_chk_left(flow *f, uint32_t node, unsigned in, size_t at, unsigned position) {
@@ -61,9 +37,9 @@ void wfc_be_chk_left(flow *f, uint32_t node, unsigned in, size_t at, unsigned po
         from, position);
 }
 
-static wfc_status accept(flow *f, uint32_t event, uint64_t words) {
+static wfc_status accept(flow *f, segment s, uint64_t at, uint64_t words) {
     if (words == 0) return WFC_OK;
-    return wfc_vec_push(&f->pieces, (segment){event, (uint32_t)words, 0});
+    return wfc_vec_push(&f->accepted, (segment){s.event, s.at + (uint32_t)at, (uint32_t)words, 0});
 }
 
 wfc_status wfc_be_chk_arrive(flow *f, uint32_t node, segment s) {
@@ -77,37 +53,14 @@ wfc_status wfc_be_chk_arrive(flow *f, uint32_t node, segment s) {
     }
     uint64_t begin = f->arrived, stop = begin + s.words;
     f->arrived = stop;
-    if (!r->filtered) return accept(f, s.event, s.words);
+    if (!r->filtered) return accept(f, s, 0, s.words);
     for (uint64_t turn = begin / r->filter_period; turn * r->filter_period < stop; turn++) {
         uint64_t lo = turn * r->filter_period + r->filter_lo, hi = turn * r->filter_period + r->filter_hi;
         if (lo < begin) lo = begin;
         if (hi > stop) hi = stop;
-        if (lo < hi) WFC_TRY(accept(f, s.event, hi - lo));
+        if (lo < hi) WFC_TRY(accept(f, s, lo - begin, hi - lo));
     }
     return WFC_OK;
-}
-
-/* Node and tokens after which a receive lets words flow. */
-static void flows_from(const flow *f, uint32_t pe, const wfc_chk_trace *t, uint32_t e, uint32_t *node,
-                       int32_t *tokens) {
-    if (t->events.data[e].flow != WFC_CHK_NONE) {
-        *node = t->events.data[e].flow;
-        *tokens = 0;
-    } else {
-        wfc_be_chk_start(t, e, node, tokens);
-    }
-    *node += f->c->node_base[pe];
-}
-
-static wfc_status pair(flow *f, uint32_t pe, const wfc_chk_trace *t, uint32_t receive, uint32_t first, uint32_t last) {
-    const wfc_chk_event *r = &t->events.data[receive];
-    end s = end_of(f, first), l = end_of(f, last);
-    uint32_t start;
-    int32_t tokens;
-    flows_from(f, pe, t, receive, &start, &tokens);
-    WFC_TRY(arc(f, start, first, tokens - s.offset));
-    if (s.event && s.event->flow != WFC_CHK_NONE) WFC_TRY(arc(f, start, f->c->node_base[s.pe] + s.event->flow, tokens));
-    return arc(f, last, f->c->node_base[pe] + r->done, l.offset - t->nodes.data[r->done].offset);
 }
 
 /* First event of the queue in the order of a sample's words: that whose words start at a sample's start. */
@@ -123,23 +76,31 @@ static uint32_t first_receive(const wfc_chk_trace *t, unsigned queue) {
     return 0;
 }
 
+/* The accepted pieces from *piece, *used on that one receive takes; both are moved on. */
+static wfc_status take(flow *f, uint32_t receive, const wfc_chk_event *e, size_t *piece, uint32_t *used) {
+    for (uint32_t at = 0; at < e->in_words;) { /* the sums are equal, so the pieces last */
+        const segment *s = &f->accepted.data[*piece];
+        uint32_t n = s->words - *used, want = e->in_words - at;
+        if (n > want) n = want;
+        bool inner = at > 0 && at + n < e->in_words && e->flow == WFC_CHK_NONE && !f->relays;
+        if (!inner)
+            WFC_TRY(wfc_vec_push(&f->c->transfers, (wfc_chk_transfer){s->event, receive, s->at + *used, at, n}));
+        at += n;
+        *used += n;
+        if (*used < s->words) continue;
+        *used = 0;
+        ++*piece;
+    }
+    return WFC_OK;
+}
+
 static wfc_status pair_all(flow *f, uint32_t pe, const wfc_chk_trace *t, unsigned queue) {
     size_t piece = 0;
-    uint64_t left = f->pieces.count ? f->pieces.data[0].words : 0;
-    uint32_t n = (uint32_t)t->events.count, begin = first_receive(t, queue);
+    uint32_t n = (uint32_t)t->events.count, begin = first_receive(t, queue), used = 0;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = begin + k < n ? begin + k : begin + k - n;
         const wfc_chk_event *e = &t->events.data[i];
-        if (e->in_queue != queue || e->in_words == 0) continue;
-        uint32_t first = f->pieces.data[piece].event;
-        uint64_t want = e->in_words;
-        while (want > left) { /* the sums are equal, so the pieces last */
-            want -= left;
-            left = f->pieces.data[++piece].words;
-        }
-        left -= want;
-        WFC_TRY(pair(f, pe, t, i, first, f->pieces.data[piece].event));
-        if (left == 0 && piece + 1 < f->pieces.count) left = f->pieces.data[++piece].words;
+        if (e->in_queue == queue) WFC_TRY(take(f, f->c->node_base[pe] + e->done, e, &piece, &used));
     }
     return WFC_OK;
 }
@@ -157,7 +118,7 @@ wfc_status wfc_be_chk_deliver(flow *f, uint32_t node) {
     const wfc_chk_trace *t = trace == WFC_CHK_NONE ? NULL : &f->c->traces[trace];
     unsigned queue = queue_of_colour(t, r->colour);
     uint64_t takes = t && queue != WFC_CHK_NO_QUEUE ? t->in[queue].words : 0, accepted = 0;
-    for (size_t i = 0; i < f->pieces.count; i++) accepted += f->pieces.data[i].words;
+    for (size_t i = 0; i < f->accepted.count; i++) accepted += f->accepted.data[i].words;
     f->c->stats.ramp_words += accepted;
     if (r->filtered && f->arrived % r->filter_period) {
         wfc_be_chk_error(f->c, WFC_CHK_FILTER, pe,

@@ -177,7 +177,7 @@ static wfc_status inject_hosts(flow *f) {
                              "two input streams enter at one port on colour %u, in no fixed order; give each a colour",
                              (unsigned)s->colour);
         } else {
-            WFC_TRY(append(f, &f->in[node][port], (segment){f->c->host_base + (uint32_t)i, s->words, 0}));
+            WFC_TRY(append(f, &f->in[node][port], (segment){f->c->host_base + (uint32_t)i, 0, s->words, 0}));
         }
     }
     return WFC_OK;
@@ -193,8 +193,8 @@ static wfc_status send_from_pe(flow *f, uint32_t pe, const wfc_chk_trace *t) {
             wfc_be_chk_error(f->c, WFC_CHK_ROUTE, pe, "it sends on colour %u, which its router does not know", colour);
             return WFC_OK;
         }
-        if (e->out_words) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, e->out_words, 0}));
-        if (e->control) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, 0, e->control}));
+        if (e->out_words) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, 0, e->out_words, 0}));
+        if (e->control) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, 0, 0, e->control}));
     }
     return WFC_OK;
 }
@@ -340,7 +340,7 @@ static wfc_status work_off(flow *f, uint32_t node) {
     if (used) f->carries[root(f, node)] = 1;
     f->merges = false;
     f->arrived = 0;
-    f->pieces.count = 0;
+    f->accepted.count = 0;
     if (used && is_ordered(f, node, r)) {
         if (used == 1 && r->positions == 1 && r->out[0][in])
             WFC_TRY(pass_through(f, node, in, r->out[0][in]));
@@ -392,7 +392,7 @@ static void check_collectors(flow *f) {
 static void flow_deinit(flow *f) {
     for (size_t i = 0; i < f->lists.count; i++) wfc_vec_free(&f->lists.data[i].v);
     wfc_vec_free(&f->lists);
-    wfc_vec_free(&f->pieces);
+    wfc_vec_free(&f->accepted);
     wfc_vec_free(&f->inject);
     wfc_vec_free(&f->collect);
     wfc_free(f->by_colour);
@@ -423,6 +423,9 @@ static wfc_status flow_all(flow *f) {
 
 wfc_status wfc_be_chk_flow(wfc_chk *c) {
     flow f = {.c = c, .free_list = WFC_CHK_NONE};
+    for (uint32_t t = 0; t < c->trace_count; t++)
+        for (size_t e = 0; e < c->traces[t].events.count; e++)
+            f.relays |= c->traces[t].events.data[e].flow != WFC_CHK_NONE;
     wfc_status s = flow_all(&f);
     flow_deinit(&f);
     return s;

@@ -4,9 +4,9 @@
 
 #include "backend/check/check_internal.h"
 
-/* `words` data words of one event, or (words 0) its control word. event: node of the event graph. */
+/* `words` data words of one event from its word `at` on, or (words 0) its control word. event: its done node. */
 typedef struct segment {
-    uint32_t event, words;
+    uint32_t event, at, words;
     uint16_t control;
 } segment;
 typedef struct segment_list {
@@ -37,16 +37,17 @@ typedef struct flow {
     bool broken; /* routes that cannot be followed */
     /* of the router being worked off */
     bool merges;
-    uint64_t arrived;        /* data words toward RAMP */
-    WFC_VEC(segment) pieces; /* those that the filter accepts */
+    uint64_t arrived;          /* data words toward RAMP */
+    WFC_VEC(segment) accepted; /* those that the filter accepts */
+    bool relays;               /* some PE takes and sends words with one instruction: list all transfers */
 } flow;
 
 const wfc_prog_route *wfc_be_chk_route(const flow *f, uint32_t node);
 /* A segment goes toward RAMP at a route node. */
 WFC_MUST_USE wfc_status wfc_be_chk_arrive(flow *f, uint32_t node, segment s);
-/* All segments are there: compares with what the PE's program takes, adds the arcs between send and receive. */
+/* All segments are there: compares with what the PE's program takes, notes the transfers. */
 WFC_MUST_USE wfc_status wfc_be_chk_deliver(flow *f, uint32_t node);
-/* Arc "b's words come after a's on this lane", `turns` samples later. */
+/* Notes that b's words come after a's on this lane, `turns` samples later. */
 WFC_MUST_USE wfc_status wfc_be_chk_order(flow *f, uint32_t a, uint32_t b, int32_t turns);
 /* Reports segments from index `at` on left over at an in-port. */
 void wfc_be_chk_left(flow *f, uint32_t node, unsigned in, size_t at, unsigned position);

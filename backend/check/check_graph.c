@@ -119,7 +119,7 @@ static wfc_status check_last_sample(graph *g) {
     int32_t *distance = wfc_calloc(c->node_count + 1u, sizeof *distance);
     bool settled;
     if (!distance) return WFC_ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < c->node_count; i++) distance[i] = i >= c->host_base ? 0 : NO_VALUE;
+    for (uint32_t i = 0; i < c->node_count; i++) distance[i] = i >= c->host_base && i < c->extra_base ? 0 : NO_VALUE;
     wfc_status s = relax(g, distance, &settled);
     for (size_t i = 0; s == WFC_OK && i < c->to_host.count; i++) {
         uint32_t local, node = c->to_host.data[i], pe = wfc_be_chk_node_pe(c, node, &local);
@@ -139,6 +139,9 @@ static wfc_status check_last_sample(graph *g) {
 
 /* --- the report --- */
 static void describe(const graph *g, uint32_t node, wfc_buf *out) {
+    uint32_t piece = 0;
+    bool flow = false;
+    if (node >= g->c->extra_base) node = wfc_be_chk_extra_op(g->c, node, &piece, &flow);
     frame f = frame_of(g, node);
     if (f.pe == WFC_CHK_NONE) {
         wfc_buf_printf(out, "the host sends an input stream");
@@ -161,7 +164,9 @@ static void describe(const graph *g, uint32_t node, wfc_buf *out) {
     if (in && out_too) wfc_buf_printf(out, " and");
     if (out_too) wfc_buf_printf(out, "%s send %u words on colour %u", start, e->out_words, t->out[e->out_queue].colour);
     if (!in && !out_too) wfc_buf_printf(out, "%s run microthread %u", start, (unsigned)e->ut);
-    wfc_buf_printf(out, " (instruction %u)", (unsigned)e->pc);
+    wfc_buf_printf(out, " (instruction %u", (unsigned)e->pc);
+    if (piece) wfc_buf_printf(out, ", up to word %u", (unsigned)piece);
+    wfc_buf_printf(out, ")");
 }
 
 /* Path nodes from the one closed again to the top of the stack, in the words "x needs y": against the arcs. Of a
@@ -170,6 +175,9 @@ static void report_cycle(const graph *g, const frames *path, uint32_t closed) {
     size_t first = path->count;
     while (first > 0 && path->data[first - 1].node != closed) first--;
     first--;
+    uint32_t ignored_words, at = path->data[first].node;
+    bool ignored_flow;
+    if (at >= g->c->extra_base) at = wfc_be_chk_extra_op(g->c, at, &ignored_words, &ignored_flow);
     wfc_buf text = {0};
     unsigned told = 0, skipped = 0;
     for (size_t i = path->count; i-- > first;) {
@@ -184,7 +192,7 @@ static void report_cycle(const graph *g, const frames *path, uint32_t closed) {
         describe(g, path->data[i].node, &text);
     }
     if (skipped) wfc_buf_printf(&text, ", and so on over %u more", skipped);
-    wfc_be_chk_error(g->c, WFC_CHK_CYCLE, path->data[first].pe,
+    wfc_be_chk_error(g->c, WFC_CHK_CYCLE, frame_of(g, at).pe,
                      "deadlock, each needs the next and the last the first: %s; give one of them a buffer or another "
                      "order",
                      text.failed || !text.data ? "(out of memory)" : text.data);

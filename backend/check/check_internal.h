@@ -169,6 +169,18 @@ bool wfc_be_chk_tables_constant(wfc_chk_machine *m);
 bool wfc_be_chk_loads_descs(const wfc_prog_class *c);
 
 /* --- the whole program --- */
+/* A receive takes `words` words of a send (or of a host stream), from word send_at of the one and receive_at of the
+ * other. Operations go by their done node. Of a receive's senders only the first and the last need be listed where
+ * neither side passes words on: the lane's order speaks for those between. */
+typedef struct wfc_chk_transfer {
+    uint32_t send, receive, send_at, receive_at, words;
+} wfc_chk_transfer;
+/* On a lane the words of `after` come after those of `before`, `turns` samples later. */
+typedef struct wfc_chk_order {
+    uint32_t before, after;
+    int32_t turns;
+} wfc_chk_order;
+
 typedef struct wfc_chk {
     const wfc_program *p;
     wfc_diag *diag;
@@ -179,17 +191,25 @@ typedef struct wfc_chk {
     uint32_t trace_count;
     uint32_t *trace_of;  /* [pe_count] trace index or NONE */
     uint32_t *node_base; /* [pe_count + 1 + input streams]: first event node; host streams have one each */
-    uint32_t node_count, host_base;
+    uint32_t node_count, host_base, extra_base; /* nodes of PEs, of input streams, of pieces */
+    uint32_t *host_words;                       /* [input streams] */
+    WFC_VEC(wfc_chk_transfer) transfers;
+    WFC_VEC(wfc_chk_order) orders;
+    WFC_VEC(uint64_t) cuts; /* op << 32 | word, ascending: extra nodes */
     wfc_chk_arcs cross;
     WFC_VEC(uint32_t) to_host; /* event nodes that send to host streams; may repeat */
 } wfc_chk;
 
 void wfc_be_chk_error(wfc_chk *c, const char *code, uint32_t pe, const char *fmt, ...) WFC_PRINTF(4, 5);
 uint32_t wfc_be_chk_pe_at(const wfc_chk *c, int x, int y);
-/* The PE of an event node, NONE for a host stream; its trace node in *local. */
+/* The PE of an event node, NONE for a host stream and for a piece; its trace node in *local. */
 uint32_t wfc_be_chk_node_pe(const wfc_chk *c, uint32_t node, uint32_t *local);
-/* Conditions 1 and 3; adds the arcs between PEs. */
+/* Conditions 1 and 3; notes who takes whose words, and in which order they pass. */
 WFC_MUST_USE wfc_status wfc_be_chk_flow(wfc_chk *c);
+/* From that, the arcs between PEs; sends are cut where receives begin and end, which adds nodes. */
+WFC_MUST_USE wfc_status wfc_be_chk_pieces(wfc_chk *c);
+/* Operation of an extra node, the word at which its piece ends, and which of the two nodes it is. */
+uint32_t wfc_be_chk_extra_op(const wfc_chk *c, uint32_t node, uint32_t *words, bool *flow);
 /* Condition 4. */
 WFC_MUST_USE wfc_status wfc_be_chk_graph(wfc_chk *c);
 

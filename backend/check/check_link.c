@@ -80,6 +80,11 @@ static bool place_events(wfc_chk_trace *t) {
             out = (uint32_t)(t->out[e->out_queue].ahead_words / t->out[e->out_queue].words);
         if (has_in) in_before[e->in_queue] += e->in_words;
         if (has_out) out_before[e->out_queue] += e->out_words;
+        if (has_in && has_out && e->in_words != e->out_words) {
+            wfc_be_chk_fault(t, WFC_CHK_NOT_CHECKABLE, "not checkable: instruction %u takes %u words and sends %u",
+                             (unsigned)e->pc, (unsigned)e->in_words, (unsigned)e->out_words);
+            return false;
+        }
         if (has_in && has_out && in != out) {
             wfc_be_chk_fault(t, WFC_CHK_NOT_CHECKABLE,
                              "not checkable: instruction %u passes words on to another sample", (unsigned)e->pc);

@@ -24,7 +24,8 @@ static wfc_status check_problem(const wfc_be_floor_problem *p, wfc_diag *diag) {
     for (uint32_t k = 0; ok && k < p->layer_count; k++) ok = layer_ok(&p->layers[k]);
     for (uint32_t k = 0; ok && k < p->edge_count; k++) {
         const wfc_be_floor_edge *e = &p->edges[k];
-        ok = e->from < e->to && e->to < p->layer_count && e->words >= 0 && isfinite(e->words);
+        bool from_host = e->from == e->to && e->words == 0;
+        ok = (e->from < e->to || from_host) && e->to < p->layer_count && e->words >= 0 && isfinite(e->words);
     }
     if (ok) return WFC_OK;
     return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0722", NULL,

@@ -23,7 +23,8 @@ typedef struct wfc_be_floor_layer {
 } wfc_be_floor_layer;
 
 typedef struct wfc_be_floor_edge {
-    uint32_t from, to;     /* layers; from < to: layers are numbered in a topological order */
+    uint32_t from, to;     /* layers; from < to: layers are numbered in a topological order. An edge
+                            from the host, kept for its adapter's columns, has from == to and no words. */
     double words;          /* per sample */
     uint16_t adapter_cols; /* 0: none. The adapter lies directly west of `to`. */
 } wfc_be_floor_edge;
