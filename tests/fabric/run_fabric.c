@@ -10,8 +10,14 @@
  *   ;unverified                           for what the engine must stop by itself
  *   ;timing                               the program asks who comes first: no jitter runs
  *
- * Every file runs plainly, with no_skip, and both again with shuffled visits: cycles, causes, event hashes, memory and
- * outputs must be equal and no wake-up missed. Three jitter seeds follow: memory and outputs must be equal. */
+ *   ;allocations                          the run is repeated with the 1st, 2nd, ... allocation failing until it
+ * succeeds
+ *
+ * `run_fabric --random FIRST COUNT` does the same with generated programs (random_program.c), which expect nothing but
+ * that. Every file runs plainly, with no_skip, and both again with shuffled visits: cycles, causes, event hashes,
+ * memory and outputs must be equal and no wake-up missed. Three jitter seeds follow: memory and outputs must be equal.
+ */
+#include "random_program.h"
 #include "runtime/sim/sim_test.h"
 #include "support/file.h"
 
@@ -38,6 +44,7 @@ typedef struct test {
     uint32_t samples, in_count, out_count, code_pes;
     uint32_t *inputs[MAX_STREAMS], in_words[MAX_STREAMS], out_words[MAX_STREAMS], out_at[MAX_STREAMS], all_outs;
     int failures;
+    bool ended_well;
 } test;
 
 static void fail(test *t, const char *fmt, ...) {
@@ -331,9 +338,28 @@ static void check_outcome(test *t, const outcome *o) {
     check_causes(t, o);
 }
 
-static void run_all(test *t) {
+/* Out of memory is a status, wherever it happens. */
+static void fail_allocations(test *t) {
+    for (size_t n = 1; n < 10000; n++) {
+        wfc_mem_fail_nth(n);
+        outcome o = run(t, (wfc_sim_options){0}, 0);
+        wfc_mem_fail_nth(0);
+        wfc_status s = o.status;
+        drop(&o);
+        if (s == WFC_OK) return;
+        if (s != WFC_ERR_NO_MEMORY) {
+            fail(t, "allocation %zu fails: %s", n, wfc_status_name(s));
+            return;
+        }
+    }
+    fail(t, "allocations fail for ever");
+}
+
+static void run_all(test *t, bool generated) {
     outcome plain = run(t, (wfc_sim_options){.max_cycles = 1000000}, 0);
-    check_outcome(t, &plain);
+    if (!generated) check_outcome(t, &plain);
+    if (generated && plain.status == WFC_OK) check_causes(t, &plain);
+    t->ended_well = plain.status == WFC_OK;
     const struct {
         const char *name;
         bool no_skip;
@@ -353,6 +379,7 @@ static void run_all(test *t) {
         drop(&o);
     }
     drop(&plain);
+    if (each_line(t, ";allocations", NULL, NULL)) fail_allocations(t);
 }
 
 static void run_file(test *t) {
@@ -371,7 +398,7 @@ static void run_file(test *t) {
     if (!refused && s != WFC_OK) fail(t, "not a program:\n%s", messages);
     if (parsed && s == WFC_OK) {
         prepare(t);
-        run_all(t);
+        run_all(t, false);
         for (uint32_t i = 0; i < t->in_count; i++) free(t->inputs[i]);
     }
     if (parsed) wfc_program_deinit(&t->p);
@@ -380,13 +407,50 @@ static void run_file(test *t) {
     wfc_free(bytes);
 }
 
+static int run_random(uint64_t first, uint64_t count) {
+    int failures = 0, well = 0;
+    for (uint64_t seed = first; seed < first + count && failures < 5; seed++) {
+        char name[32];
+        wfc_buf text = {0};
+        wfc_diag diag;
+        snprintf(name, sizeof name, "random %llu", (unsigned long long)seed);
+        test t = {.path = name};
+        random_program(seed, &text);
+        wfc_buf_append(&text, "", 1);
+        t.text = text.data;
+        wfc_diag_init(&diag);
+        wfc_status s = wfc_program_parse(text.data, text.count - 1, name, &diag, &t.p);
+        bool parsed = s == WFC_OK;
+        if (parsed) s = wfc_program_verify(&t.p, &diag);
+        if (s == WFC_OK) {
+            prepare(&t);
+            run_all(&t, true);
+        } else {
+            char *messages = all_messages(&diag);
+            fail(&t, "not a program:\n%s", messages);
+            free(messages);
+        }
+        if (t.failures) printf("%s\n", text.data);
+        failures += t.failures;
+        well += t.ended_well;
+        if (parsed) wfc_program_deinit(&t.p);
+        wfc_diag_deinit(&diag);
+        wfc_buf_deinit(&text);
+    }
+    printf("%d of %llu random programs ended well, the others in a deadlock, all alike in every mode; %d failures\n",
+           well, (unsigned long long)count, failures);
+    return failures || well == 0;
+}
+
 int main(int argc, char **argv) {
     int failures = 0;
+    if (argc == 4 && strcmp(argv[1], "--random") == 0)
+        return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
     for (int i = 1; i < argc; i++) {
         test t = {.path = argv[i]};
         run_file(&t);
         failures += t.failures;
     }
-    if (argc < 2) printf("usage: run_fabric TEST.wasm...\n");
+    if (argc < 2) printf("usage: run_fabric TEST.wasm... | --random FIRST COUNT\n");
     return failures || argc < 2;
 }
