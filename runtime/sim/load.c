@@ -26,6 +26,8 @@ static bool insn_ok(const wfc_target *t, const wfc_insn *in, uint32_t descs) {
     if (on_ut && (in->c == 0 || in->c >= WFC_NUM_CONTEXTS)) return false;
 #ifndef WFC_OFF_MICROTHREADS
     if (on_ut && in->c > t->microthreads) return false;
+#else
+    (void)t;
 #endif
     return true;
 }
