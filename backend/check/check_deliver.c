@@ -82,7 +82,7 @@ static wfc_status take(flow *f, uint32_t receive, const wfc_chk_event *e, size_t
         const segment *s = &f->accepted.data[*piece];
         uint32_t n = s->words - *used, want = e->in_words - at;
         if (n > want) n = want;
-        bool inner = at > 0 && at + n < e->in_words && e->flow == WFC_CHK_NONE && !f->relays;
+        bool inner = at > 0 && at + n < e->in_words && e->flow == WFC_CHK_NONE;
         if (!inner)
             WFC_TRY(wfc_vec_push(&f->c->transfers, (wfc_chk_transfer){s->event, receive, s->at + *used, at, n}));
         at += n;

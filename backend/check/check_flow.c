@@ -423,9 +423,6 @@ static wfc_status flow_all(flow *f) {
 
 wfc_status wfc_be_chk_flow(wfc_chk *c) {
     flow f = {.c = c, .free_list = WFC_CHK_NONE};
-    for (uint32_t t = 0; t < c->trace_count; t++)
-        for (size_t e = 0; e < c->traces[t].events.count; e++)
-            f.relays |= c->traces[t].events.data[e].flow != WFC_CHK_NONE;
     wfc_status s = flow_all(&f);
     flow_deinit(&f);
     return s;

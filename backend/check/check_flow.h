@@ -39,7 +39,6 @@ typedef struct flow {
     bool merges;
     uint64_t arrived;          /* data words toward RAMP */
     WFC_VEC(segment) accepted; /* those that the filter accepts */
-    bool relays;               /* some PE takes and sends words with one instruction: list all transfers */
 } flow;
 
 const wfc_prog_route *wfc_be_chk_route(const flow *f, uint32_t node);

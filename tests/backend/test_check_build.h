@@ -95,7 +95,13 @@ static inline uint32_t tc_insn(wfc_prog_class *c, wfc_op op, unsigned type, unsi
     return c->insn_count++;
 }
 
-static inline unsigned tc_desc(wfc_prog_class *c, wfc_desc d) {
+static inline unsigned tc_desc(wfc_prog_class *c, wfc_desc d) { /* equal ones are shared */
+    for (uint32_t i = 0; i < c->desc_count; i++) {
+        uint8_t x[WFC_DESC_BYTES], y[WFC_DESC_BYTES];
+        wfc_desc_encode(&c->descs[i], x);
+        wfc_desc_encode(&d, y);
+        if (memcmp(x, y, sizeof x) == 0) return WFC_OPND_DESC0 + i;
+    }
     ck_assert_uint_lt(c->desc_count, TC_DESCS);
     c->descs[c->desc_count] = d;
     return WFC_OPND_DESC0 + c->desc_count++;

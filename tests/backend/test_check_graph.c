@@ -228,6 +228,86 @@ START_TEST(reduce_down_a_column) {
 }
 END_TEST
 
+/* Three rows reduce-scatter 9 words as the backend does it: parts for other rows go on by microthreads, word by word,
+ * then the own part is taken on the same queues; both directions at once, colours by parity. */
+static tc *reduce_scatter(bool wait_before_start) {
+    tc *t = tc_new(1, 3);
+    for (unsigned y = 0; y < 3; y++) {
+        wfc_prog_class *c = tc_class(t, "scatter");
+        unsigned down_out = 1 + y % 2, down_in = 1 + (y + 1) % 2, up_out = 3 + y % 2, up_in = 3 + (y + 1) % 2;
+        unsigned above = 3 * (2 - y), below = 3 * y, own = tc_mem(c, 0x2000 + 4 * above, 0, 3);
+        tc_lane l = tc_lane_arm(c, 0, 0, 1, 1, 0x1000, 9);
+        tc_bind_out(c, 0, 5);
+        if (y > 0) tc_bind_in(c, 1, down_in);
+        if (y < 2) tc_bind_in(c, 2, up_in);
+        if (above) tc_bind_out(c, 1, down_out);
+        if (below) tc_bind_out(c, 2, up_out);
+        uint32_t head = c->insn_count;
+        tc_lane_next(c, &l);
+        tc_vmov(c, tc_mem(c, 0x2000, 0, 9), tc_mem(c, 0x1000, 2, 9));
+        if (wait_before_start && y > 0) tc_vadd(c, own, tc_in(c, 1, 3), own); /* the own part comes last on the queue */
+        for (unsigned up = 0; up < 2; up++) {
+            unsigned n = up ? below : above, q = 1 + up, last = up ? y == 2 : y == 0;
+            unsigned part = tc_mem(c, 0x2000 + (up ? 4 * (above + 3) : 0), 0, n);
+            if (n && last) tc_async(c, 3 + up, tc_out(c, q, n, 0), part);
+            if (n && !last)
+                tc_insn(c, WFC_OP_VADD, WFC_F32, WFC_FLAG_ASYNC, tc_out(c, q, n, 0), tc_in(c, q, n), part, 3 + up, 0);
+        }
+        if (above) tc_wait(c, 3);
+        if (!wait_before_start && y > 0) tc_vadd(c, own, tc_in(c, 1, 3), own);
+        if (below) tc_wait(c, 4);
+        if (y < 2) tc_vadd(c, own, tc_in(c, 2, 3), own);
+        tc_wait(c, 2);
+        tc_vmov(c, tc_mem(c, 0x2800, 0, 3), own);
+        tc_async(c, 2, tc_out(c, 0, 3, 0), tc_mem(c, 0x2800, 0, 3));
+        tc_back(c, head);
+        uint32_t pe = tc_pe(t, 0, y, c);
+        tc_pass(t, pe, 0, W, BR);
+        if (y > 0) tc_pass(t, pe, down_in, N, BR);
+        if (y < 2) tc_pass(t, pe, down_out, R, BS);
+        if (y < 2) tc_pass(t, pe, up_in, S, BR);
+        if (y > 0) tc_pass(t, pe, up_out, R, BN);
+        tc_pass(t, pe, 5, R, BE);
+        tc_stream(t, true, WFC_SIDE_WEST, y, 0, 9);
+        tc_stream(t, false, WFC_SIDE_EAST, y, 5, 3);
+    }
+    return t;
+}
+
+START_TEST(reduce_scatter_both_ways) {
+    tc *t = reduce_scatter(false);
+    tc_good(t);
+    ck_assert_uint_eq(t->stats.buffered_receives, 3);
+    ck_assert_uint_eq(t->stats.chain_receives, 4);
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(reduce_scatter_that_waits_first) {
+    tc *t = reduce_scatter(true);
+    tc_good(t); /* up only starts after down has come: slower, but in order */
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(d_waves_that_wait_for_each_other) {
+    tc *t =
+        reduce_scatter(true); /* row 0 takes the up wave before it starts the down wave; row 2 the other way round */
+    wfc_prog_class *c = &t->p.classes[0];
+    uint32_t start = 0, take = 0;
+    for (uint32_t i = 4; i < c->insn_count; i++) {
+        if (c->insns[i].op == WFC_OP_VMOV && (c->insns[i].flags & WFC_FLAG_ASYNC) && c->insns[i].c == 3) start = i;
+        if (c->insns[i].op == WFC_OP_VADD) take = i;
+    }
+    ck_assert(start > 0 && take > start);
+    wfc_insn first = c->insns[take];
+    memmove(&c->insns[start + 1], &c->insns[start], (take - start) * sizeof first);
+    c->insns[start] = first;
+    tc_bad(t, "WFC-E0760", "deadlock", "receive 3 words of colour");
+    tc_free(t);
+}
+END_TEST
+
 START_TEST(reduce_where_nobody_takes) {
     tc *t = chain_reduce(4, false); /* words pass from PE to PE: an end that never reaches its receive stops them all */
     wfc_prog_class *c = &t->p.classes[3];
@@ -272,6 +352,29 @@ START_TEST(next_sample_waited_for_in_this_turn) {
     tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 8);
     tc_stream(t, false, WFC_SIDE_EAST, 0, 1, 8);
     tc_good(t);
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(output_waits_for_the_next_sample) {
+    tc *t =
+        tc_new(1, 1); /* `receive next; wait for it; send this`: alive as long as samples come, but the last stays */
+    wfc_prog_class *c = tc_class(t, "later");
+    tc_lane l = tc_lane_arm(c, 0, 0, 1, 1, 0x1000, 8);
+    tc_bind_out(c, 0, 1);
+    uint32_t head = c->insn_count;
+    tc_mov(c, 2, 1);
+    tc_alu(c, WFC_OP_XOR, 1, 1, 512);
+    tc_async(c, 1, l.memory, l.fabric);
+    tc_wait(c, 1);
+    tc_vmov(c, tc_out(c, 0, 8, 0), tc_mem(c, 0x1000, 2, 8));
+    tc_back(c, head);
+    uint32_t pe = tc_pe(t, 0, 0, c);
+    tc_pass(t, pe, 0, W, BR);
+    tc_pass(t, pe, 1, R, BE);
+    tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 8);
+    tc_stream(t, false, WFC_SIDE_EAST, 0, 1, 8);
+    tc_bad(t, "WFC-E0764", "PE (0,0), layer dense1", "needs input that comes 1 samples later");
     tc_free(t);
 }
 END_TEST
@@ -356,8 +459,12 @@ int main(void) {
                                   f_state_without_a_token,
                                   f_state_with_a_token,
                                   reduce_down_a_column,
+                                  reduce_scatter_both_ways,
+                                  reduce_scatter_that_waits_first,
+                                  d_waves_that_wait_for_each_other,
                                   reduce_where_nobody_takes,
                                   next_sample_waited_for_in_this_turn,
+                                  output_waits_for_the_next_sample,
                                   next_sample_needs_this_one,
                                   merge_order_against_program_order,
                                   whole_lab};

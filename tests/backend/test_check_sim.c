@@ -17,7 +17,7 @@ typedef struct lane {
 
 typedef struct op {
     enum { OP_TAKE, OP_SEND, OP_GATHER, OP_RELAY } kind;
-    unsigned lane, other;
+    unsigned lane, other, words;
 } op;
 
 typedef struct generator {
@@ -59,28 +59,42 @@ static void shuffle(generator *g, op *ops, unsigned n) {
     }
 }
 
+/* Some sends and synchronous takes are split in two instructions, at different words on the two sides. */
+static unsigned add_split(generator *g, op *ops, unsigned n, op o, bool whole) {
+    const unsigned firsts[4] = {WORDS, WORDS, 24, 40};
+    unsigned first = whole ? WORDS : firsts[pick(g, 4)];
+    o.words = first;
+    ops[n++] = o;
+    if (first < WORDS) {
+        o.words = WORDS - first;
+        ops[n++] = o;
+    }
+    return n;
+}
+
 /* Operations of PE x; mostly takes before sends, as a compiler would, so that enough programs are alive. */
 static unsigned make_ops(generator *g, unsigned x, const bool *buffered, op *ops) {
     unsigned n = 0, takes;
     for (unsigned l = 0; l < g->lanes; l++)
-        if (g->lane[l].dests >> x & 1) ops[n++] = (op){OP_TAKE, l, 0};
+        if (g->lane[l].dests >> x & 1) n = add_split(g, ops, n, (op){OP_TAKE, l, 0, 0}, buffered[l]);
     takes = n;
     for (unsigned l = 0; l < g->lanes; l++)
-        if (g->lane[l].src == (int)x) ops[n++] = (op){OP_SEND, l, 0};
+        if (g->lane[l].src == (int)x) n = add_split(g, ops, n, (op){OP_SEND, l, 0, 0}, g->lane[l].async);
     if (pick(g, 3) == 0) {
         shuffle(g, ops, n);
     } else {
         shuffle(g, ops, takes);
         shuffle(g, ops + takes, n - takes);
     }
-    for (unsigned i = 0; i + 1 < n; i++) /* fuse a synchronous take and a synchronous send into a relay */
+    for (unsigned i = 0; i + 1 < n; i++) /* a synchronous take and a synchronous send become a relay */
         if (ops[i].kind == OP_TAKE && ops[i + 1].kind == OP_SEND && !buffered[ops[i].lane] &&
-            !g->lane[ops[i + 1].lane].async && pick(g, 2)) {
-            ops[i] = (op){OP_RELAY, ops[i].lane, ops[i + 1].lane};
+            !g->lane[ops[i + 1].lane].async && ops[i].words == ops[i + 1].words && pick(g, 4)) {
+            ops[i] = (op){OP_RELAY, ops[i].lane, ops[i + 1].lane, ops[i].words};
             memmove(&ops[i + 1], &ops[i + 2], (n - i - 2) * sizeof *ops);
             n--;
         }
-    ops[n++] = (op){OP_GATHER, 0, 0}; /* last: a result sent before its input came would be one sample too many */
+    ops[n++] =
+        (op){OP_GATHER, 0, 0, WORDS}; /* last: a result sent before its input came would be one sample too many */
     return n;
 }
 
@@ -88,38 +102,60 @@ typedef struct pe_code {
     wfc_prog_class *c;
     bool buffered[MAX_LANES];
     tc_lane take[MAX_LANES];
-    unsigned in_queue[MAX_LANES], out_queue[MAX_LANES], send_ut[MAX_LANES], acc, gather_queue, control;
+    unsigned in_queue[MAX_LANES], out_queue[MAX_LANES], send_ut[MAX_LANES], gather_queue, control;
+    unsigned relay_ut;     /* 0: no microthread left */
+    unsigned busy_lane[2]; /* of the relay in flight, MAX_LANES none */
 } pe_code;
 
-static void emit_op(const generator *g, pe_code *k, const op *o) {
+/* One context at a time on a queue: what comes after a relay by microthread on one of its lanes waits for it. */
+static void wait_for_relay(pe_code *k, unsigned a, unsigned b) {
+    bool touches = a == k->busy_lane[0] || a == k->busy_lane[1] || b == k->busy_lane[0] || b == k->busy_lane[1];
+    if (k->busy_lane[0] == MAX_LANES || (a != MAX_LANES && !touches)) return;
+    tc_wait(k->c, k->relay_ut);
+    k->busy_lane[0] = k->busy_lane[1] = MAX_LANES;
+}
+
+static void emit_relay(generator *g, pe_code *k, const op *o) {
     wfc_prog_class *c = k->c;
-    unsigned l = o->lane;
+    unsigned out = tc_out(c, k->out_queue[o->other], o->words, 0), in = tc_in(c, k->in_queue[o->lane], o->words);
+    if (k->relay_ut == 0 || k->busy_lane[0] != MAX_LANES || pick(g, 2)) {
+        tc_vadd(c, out, in, tc_mem(c, 0x4000, 0, o->words));
+        return;
+    }
+    tc_insn(c, WFC_OP_VADD, WFC_F32, WFC_FLAG_ASYNC, out, in, tc_mem(c, 0x4200, 0, o->words), k->relay_ut, 0);
+    k->busy_lane[0] = o->lane;
+    k->busy_lane[1] = o->other;
+}
+
+static void emit_op(generator *g, pe_code *k, const op *o) {
+    wfc_prog_class *c = k->c;
+    unsigned l = o->lane, acc = tc_mem(c, 0x4000, 0, o->words);
+    wait_for_relay(k, o->kind == OP_GATHER ? MAX_LANES : l, o->kind == OP_RELAY ? o->other : l);
     if (o->kind == OP_GATHER) {
-        tc_vmov(c, tc_out(c, k->gather_queue, WORDS, k->control), k->acc);
+        tc_vmov(c, tc_out(c, k->gather_queue, WORDS, k->control), acc);
     } else if (o->kind == OP_RELAY) {
-        tc_vadd(c, tc_out(c, k->out_queue[o->other], WORDS, 0), tc_in(c, k->in_queue[l], WORDS), k->acc);
+        emit_relay(g, k, o);
     } else if (o->kind == OP_TAKE && k->buffered[l]) {
         tc_lane_next(c, &k->take[l]);
-        tc_vadd(c, k->acc, k->acc, tc_mem(c, 0x1000 + 0x400 * k->take[l].queue, k->take[l].reg + 1, WORDS));
+        tc_vadd(c, acc, acc, tc_mem(c, 0x1000 + 0x400 * k->take[l].queue, k->take[l].reg + 1, WORDS));
     } else if (o->kind == OP_TAKE) {
-        tc_vadd(c, k->acc, k->acc, tc_in(c, k->in_queue[l], WORDS));
+        tc_vadd(c, acc, acc, tc_in(c, k->in_queue[l], o->words));
     } else if (g->lane[l].async) {
         unsigned copy = tc_mem(c, 0x5000 + 0x100 * l, 0, WORDS);
         tc_wait(c, k->send_ut[l]);
-        tc_vmov(c, copy, k->acc);
+        tc_vmov(c, copy, acc);
         tc_async(c, k->send_ut[l], tc_out(c, k->out_queue[l], WORDS, 0), copy);
     } else {
-        tc_vmov(c, tc_out(c, k->out_queue[l], WORDS, 0), k->acc);
+        tc_vmov(c, tc_out(c, k->out_queue[l], o->words, 0), acc);
     }
 }
 
 static void emit_pe(generator *g, unsigned x) {
-    pe_code k = {.c = tc_class(g->t, "random"), .gather_queue = 0};
+    pe_code k = {.c = tc_class(g->t, "random"), .gather_queue = 0, .busy_lane = {MAX_LANES, MAX_LANES}};
     wfc_prog_class *c = k.c;
     unsigned in_queues = 0, out_queues = 1, uts = 0;
     tc_bind_out(c, 0, GATHER);
     k.control = x == 0 ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
-    k.acc = tc_mem(c, 0x4000, 0, WORDS);
     for (unsigned l = 0; l < g->lanes; l++) {
         if (g->lane[l].src == (int)x) {
             k.out_queue[l] = out_queues++;
@@ -137,7 +173,8 @@ static void emit_pe(generator *g, unsigned x) {
         else
             tc_bind_in(c, k.in_queue[l], l);
     }
-    op ops[2 * MAX_LANES + 2];
+    k.relay_ut = uts < 7 ? uts + 1 : 0;
+    op ops[4 * MAX_LANES + 2];
     unsigned n = make_ops(g, x, k.buffered, ops);
     uint32_t head = c->insn_count;
     for (unsigned i = 0; i < n; i++) emit_op(g, &k, &ops[i]);

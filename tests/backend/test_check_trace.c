@@ -357,12 +357,72 @@ START_TEST(other_shapes_are_refused) {
     tc_bad(t, "WFC-E0750", "no endless loop", NULL);
     wfc_diag_deinit(&t->diag);
     c->insns[c->insn_count - 1].op = WFC_OP_BRA;
-    c->insns[c->insn_count - 2].op = WFC_OP_LDD;
-    c->insns[c->insn_count - 2].d = c->insns[c->insn_count - 2].a;
-    tc_bad(t, "WFC-E0750", "loads a descriptor from memory", NULL);
-    wfc_diag_deinit(&t->diag);
     c->insns[c->insn_count - 2].op = 250;
     tc_bad(t, "WFC-E0750", "breaks the rules of wfc_program_verify", NULL);
+    tc_free(t);
+}
+END_TEST
+
+/* A loop of two moves whose descriptors come from a table in the initial data. */
+static tc *table_moves(wfc_desc *moves, uint8_t *bulk, wfc_prog_data *data, wfc_prog_array *arrays,
+                       wfc_prog_class **out) {
+    wfc_prog_class *c;
+    tc *t = one_pe(&c);
+    uint32_t head = begin(c);
+    unsigned from = tc_mem(c, 0x1000, 0, 4), to = tc_mem(c, 0x3000, 0, 4), src = tc_mem(c, 0x5000, 9, 5);
+    unsigned dst = tc_mem(c, 0x5014, 9, 5);
+    tc_movi(c, 9, 0);
+    loop(c, 2, 4);
+    tc_insn(c, WFC_OP_LDD, 0, 0, from, src, NONE, NONE, 0);
+    tc_insn(c, WFC_OP_LDD, 0, 0, to, dst, NONE, NONE, 0);
+    tc_vmov(c, to, from);
+    tc_alu(c, WFC_OP_ADD, 9, 9, 40);
+    finish(c, head);
+    for (unsigned i = 0; i < 4; i++) {
+        moves[i] = (wfc_desc){WFC_DESC_MEM, WFC_F32, 0, 0x3000, {1, 1, 1, 4}, {0, 0, 0, 1}};
+        if (i % 2 == 0) moves[i].off = 2; /* of the full buffer */
+        moves[i].base = (uint16_t)((i % 2 ? 0x3000 : 0x1000) + 16 * (i / 2));
+        wfc_desc_encode(&moves[i], bulk + 20 * i);
+    }
+    arrays[0] = (wfc_prog_array){"in", 0x1000, 1024, WFC_MEM_INPUT};
+    arrays[1] = (wfc_prog_array){"out", 0x3000, 1024, WFC_MEM_OUTPUT};
+    arrays[2] = (wfc_prog_array){"moves", 0x5000, 80, WFC_MEM_TABLE};
+    c->arrays = arrays;
+    c->array_count = 3;
+    *data = (wfc_prog_data){0x5000, 80, 0};
+    t->p.data = data;
+    t->p.data_count = t->p.pes[0].data_count = 1;
+    t->p.bulk = bulk;
+    t->p.bulk_bytes = 80;
+    *out = c;
+    return t;
+}
+
+START_TEST(moves_from_a_table) {
+    wfc_desc moves[4];
+    uint8_t bulk[80];
+    wfc_prog_data data;
+    wfc_prog_array arrays[3];
+    wfc_prog_class *c;
+    tc *t = table_moves(moves, bulk, &data, arrays, &c);
+    tc_good(t);
+    moves[2].off = 1; /* the second move reads the buffer that is being filled */
+    wfc_desc_encode(&moves[2], bulk + 40);
+    tc_bad(t, "WFC-E0759", "while a microthread fills them", NULL);
+    wfc_diag_deinit(&t->diag);
+    moves[2].kind = WFC_DESC_IN;
+    wfc_desc_encode(&moves[2], bulk + 40);
+    tc_bad(t, "WFC-E0750", "not one of memory", NULL);
+    wfc_diag_deinit(&t->diag);
+    moves[2].kind = WFC_DESC_MEM;
+    moves[2].off = 2;
+    wfc_desc_encode(&moves[2], bulk + 40);
+    moves[3].base = 0x5000;
+    wfc_desc_encode(&moves[3], bulk + 60);
+    tc_bad(t, "WFC-E0750", "changes the table", NULL);
+    wfc_diag_deinit(&t->diag);
+    data.bytes = 40; /* the rest of the table is zero */
+    tc_bad(t, "WFC-E0750", "not one of memory", NULL);
     tc_free(t);
 }
 END_TEST
@@ -445,6 +505,7 @@ int main(void) {
                                   branch_on_data,
                                   turns_that_differ,
                                   other_shapes_are_refused,
+                                  moves_from_a_table,
                                   two_contexts_on_one_queue,
                                   receive_over_two_samples,
                                   many_errors_are_cut,
