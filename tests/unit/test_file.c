@@ -19,7 +19,7 @@ static void make_dir(void) {
 }
 
 static const char *in_dir(const char *name) {
-    static char path[128];
+    static char path[64 + 256 + 2]; /* the folder, the longest name, a slash */
     snprintf(path, sizeof path, "%s/%s", g_dir, name);
     return path;
 }
