@@ -24,7 +24,7 @@ typedef struct wfc_check_stats {
     uint32_t lanes;              /* connected routes of one colour that carry words */
     uint32_t merges;             /* routers that join several in-ports of a lane, in counted order */
     uint32_t buffered_receives;  /* PE ends of lanes: asynchronous, armed ahead, two buffers */
-    uint32_t chain_receives;     /* PE ends of lanes: synchronous receives, ordered by the event graph alone */
+    uint32_t chain_receives;     /* PE ends of lanes: steps of chains, ordered by the event graph alone */
     uint32_t max_microthreads;   /* used by one PE */
     uint32_t unchecked_accesses; /* instructions, counted once per trace, whose addresses depend on data or on a loop
                                     too long to follow while a microthread is at work: condition 5 says nothing there */
