@@ -46,7 +46,7 @@ static wfc_status put(wfc_be *be, wfc_be_routes *r, uint32_t x, uint32_t y, uint
     wfc_prog_route *route = route_at(be, r, x, y, colour);
     if (!route) return wfc_fail_memory(be->diag);
     bool hears = s->accept.hi > s->accept.lo;
-    uint8_t ahead = s->ahead ? (uint8_t)WFC_PORT_BIT(out) : 0;
+    uint8_t ahead = (uint8_t)(s->ahead ? WFC_PORT_BIT(out) : 0u);
     uint8_t pass = (uint8_t)(ahead | (hears ? WFC_PORT_BIT(WFC_PORT_R) : 0u));
     if (s->inserts) {
         route->out[0][WFC_PORT_R] = ahead;

@@ -212,7 +212,7 @@ static bool already_tapped(const wfc_be *be, int32_t stream, const wfc_be_layer 
 
 /* An adapter from stream `source` to the demand; its slab comes before whoever reads it. */
 static wfc_status new_adapter(wfc_be *be, int32_t source, const char *name, const demand *d, int32_t *out_stream) {
-    int32_t stream, slab;
+    int32_t stream = -1, slab = -1;
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
     for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = d->rows[r];
     wfc_be_adapter a = {.name = name, .source = source, .stream = stream};
