@@ -312,8 +312,9 @@ wfc_status wfc_be_list_box(wfc_be *be, wfc_value consumed, bool resolve, const w
         bool inside = true;
         for (unsigned d = 0; d < b->rank; d++) {
             int64_t c = (int)d == b->list_axis ? (int64_t)b->list[at[d]] : (int64_t)b->lo[d] + at[d];
-            if (c < 0 || c >= s->dims[d]) inside = false;
-            flat = flat * s->dims[d] + c;
+            uint32_t dim = d < s->rank ? s->dims[d] : 1; /* a scalar's box has one axis */
+            if (c < 0 || c >= dim) inside = false;
+            flat = flat * dim + c;
         }
         int32_t id = !inside   ? fill_id(be, fill)
                      : resolve ? wfc_be_resolve(be, consumed, (uint64_t)flat)

@@ -84,7 +84,7 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
     uint64_t bytes = CODE_BYTES_GUESS + 4 * (uint64_t)out;
     for (uint32_t e = 0; e < l->edge_count; e++) {
         double n = (double)wfc_be_box_elems(&need.edge[e]);
-        bool uniform = l->has_contract && e == 0 && l->edges[e].operand == 0;
+        bool uniform = l->has_contract && l->chan_axis >= 0 && e == 0; /* all columns read the same words */
         moved += n;
         lane += uniform ? n : n * l->split.cols;
         bytes += 8 * (uint64_t)n;
