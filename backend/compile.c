@@ -30,7 +30,7 @@ static wfc_status compile(wfc_be *be, wfc_program *out) {
     WFC_TRY(wfc_be_route(be, &routes));
     WFC_TRY(wfc_be_build(be, &routes, out));
     WFC_TRY(wfc_program_verify(out, be->diag));
-    return WFC_OK; // TEMP
+    return wfc_be_check(out, be->diag, NULL);
 }
 
 wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,

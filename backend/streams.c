@@ -55,8 +55,15 @@ typedef struct demand {
     wfc_be_interval **accept; /* [height][cols] */
 } demand;
 
+/* All columns of a row read the same: operand 0 of a contract whose columns deal out channels that it does not have. */
 static bool is_uniform(const wfc_be_layer *l, const wfc_be_edge *e) {
-    return l->has_contract && e->operand == 0 && wfc_value_eq(e->user, l->nodes[0]);
+    return l->has_contract && l->chan_axis >= 0 && e->operand == 0 && wfc_value_eq(e->user, l->nodes[0]);
+}
+
+/* Whether the PE has a program: also one without a part of the result may hold partial sums for others. */
+static bool is_used(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col) {
+    wfc_be_box final;
+    return wfc_be_out_box(be, l, row, col, &final) || (l->has_contract && l->split.pc > 1);
 }
 
 static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, demand *out) {
@@ -74,10 +81,10 @@ static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, 
                 *a = out->accept[row][0];
                 continue;
             }
-            wfc_be_box final;
-            if (!is_uniform(l, e) && !wfc_be_out_box(be, l, row, col, &final)) continue;
+            if (!is_uniform(l, e) && !is_used(be, l, row, col)) continue;
             wfc_be_need need;
             WFC_TRY(wfc_be_needs(be, l, row, col, &need));
+            if (l->has_contract && wfc_be_box_elems(&need.chan_all) == 0) continue;
             a->lo = out->rows[row].count;
             WFC_TRY(wfc_be_list_box(be, e->consumed, true, &need.edge[edge], e->fill, &out->rows[row]));
             a->hi = out->rows[row].count;
