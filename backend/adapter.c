@@ -84,6 +84,27 @@ static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) 
     return ok ? WFC_OK : wfc_fail_memory(be->diag);
 }
 
+/* First word of the source row nearest to `row`. */
+static int32_t nearest_word(const wfc_be *be, const wfc_be_adapter *ad, uint32_t row) {
+    const wfc_be_list *rows = be->streams.data[ad->source].rows;
+    for (uint32_t d = 0; d < be->height; d++) {
+        if (row >= d && rows[row - d].count) return rows[row - d].ids[0];
+        if (row + d < be->height && rows[row + d].count) return rows[row + d].ids[0];
+    }
+    return -1;
+}
+
+/* The element that word i of destination row r needs here, -1 none. A PE that gives nothing but fills waits for one
+ * word all the same: else nothing would tell it how many samples there are. */
+static int32_t needed(const wfc_be *be, const wfc_be_adapter *ad, wfc_be_interval give, uint32_t r, uint32_t i) {
+    const wfc_be_list *to = &be->streams.data[ad->stream].rows[r];
+    if (to->ids[i] >= 0 || i != give.lo) return to->ids[i];
+    for (uint32_t k = give.lo; k < give.hi; k++) {
+        if (to->ids[k] >= 0) return -1;
+    }
+    return nearest_word(be, ad, r);
+}
+
 /* Which of the two buses (own section, the one before) carries a word from `from` to `to`. */
 static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
     return from / ad->section == to / ad->section ? 0 : 1;
@@ -99,7 +120,7 @@ static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where 
         /* The eastern column goes first on the lane. */
         p->give[r] = wfc_be_part(to->rows[r].count, ad->cols, ad->cols - 1 - col);
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
-            int32_t id = to->rows[r].ids[i];
+            int32_t id = needed(be, ad, p->give[r], r, i);
             if (id < 0) continue;
             uint32_t s = w->row[id];
             if (s == UINT16_MAX)
@@ -131,7 +152,7 @@ static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where 
             }
         }
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
-            int32_t id = to->rows[r].ids[i];
+            int32_t id = needed(be, ad, p->give[r], r, i);
             if (id < 0 || w->row[id] == r) continue;
             uint32_t s = w->row[id];
             unsigned d = s < r ? 0 : 1, k = bus_of(ad, s, r);
@@ -147,6 +168,7 @@ static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where
     for (uint32_t r = 0; r < be->height; r++) {
         for (uint32_t i = 0; i < to->rows[r].count; i++) {
             int32_t id = to->rows[r].ids[i];
+            if (id < 0) id = nearest_word(be, ad, r); /* a column may have nothing but fills to give here */
             if (id < 0 || w->row[id] == UINT16_MAX) continue;
             uint32_t s = w->row[id], d = s > r ? s - r : r - s;
             if (d > reach) reach = d;
