@@ -236,6 +236,12 @@ static wfc_status add_adapter_tap(wfc_be *be, wfc_be_adapter *ad) {
     return WFC_OK;
 }
 
+/* Columns beyond which nothing wider is looked for: tests draw them, as they draw splits. */
+static uint32_t widest(const wfc_be *be, uint32_t index) {
+    uint64_t rng = be->opt->seed + index;
+    return be->opt->random_splits ? 1 + (uint32_t)(wfc_rng_next(&rng) % 5) : MAX_COLUMNS;
+}
+
 wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     wfc_be_adapter *ad = &be->adapters.data[index];
     where w;
@@ -261,7 +267,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             best_plan = ad->plan;
             best_cols = cols;
         }
-        if (best <= be->target_cycles) break;
+        if (best <= be->target_cycles || (best_plan && cols >= widest(be, index))) break;
     }
     if (!best_plan) {
         return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
