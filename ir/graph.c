@@ -114,7 +114,7 @@ wfc_status wfc_ir_count_uses(const wfc_graph *g, uint32_t **out_counts) {
 
 /* ---- Compaction: live nodes in the old order, each pushed behind its operands (depth first, explicit stack) ---- */
 
-enum { UNSEEN = UINT32_MAX, OPEN = UINT32_MAX - 1 };
+static const uint32_t UNSEEN = UINT32_MAX, OPEN = UINT32_MAX - 1;
 
 typedef struct compaction {
     wfc_graph *g;
