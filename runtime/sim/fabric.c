@@ -109,7 +109,8 @@ static bool try_grant(wfc_engine *e, uint32_t node, unsigned l, scan *s) {
     const unsigned slot = r->set->local_slot[l], port = r->set->local_port[l];
     const wfc_prog_route *rt = r->set->slots[slot].route;
     slot_state *st = &e->slots[r->slot0 + slot];
-    unsigned out = rt->out[position_now(e, st)][port];
+    const unsigned position = position_now(e, st);
+    unsigned out = rt->out[position][port];
     if (out == 0) return false;
     const chan *ch = &e->chans[r->chan0 + l];
     const word *head = &e->words[ch->ring + ch->head];
@@ -128,6 +129,7 @@ static bool try_grant(wfc_engine *e, uint32_t node, unsigned l, scan *s) {
     if ((out & s->taken) || !can_push_all(e, st, out)) return false;
     word w = chan_pop(e, r->chan0 + l);
     if (e->opt.event_hash) hash_grant(e, node, rt->colour, &w);
+    if (e->hooks && e->hooks->on_grant) e->hooks->on_grant(e->hooks->ctx, node, rt, position, port, out);
     push_all(e, node, st, out, &w);
     s->taken |= out;
     if (counted) {

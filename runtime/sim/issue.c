@@ -260,6 +260,7 @@ bool issue_vector(wfc_engine *e, pe *p, context *c, const wfc_insn *in, uint32_t
     set_cost(e, p, c);
     c->words_done = 0;
     c->words_total = c->fabric ? (c->elems + c->width - 1) / c->width + (c->ctl != 0) : 0;
+    if (e->hooks && e->hooks->on_issue) e->hooks->on_issue(e->hooks->ctx, p->node, pc);
     return true;
 }
 

@@ -4,8 +4,9 @@
  *   route  flips one out-port bit of one in-port in one switch position
  *   word   an instruction with a queue operand moves one element less
  *   box    an instruction's memory operand walks a box that is one shorter in its innermost dimension
- * The other operands of the instruction are shortened along where that is possible ("consistent"), since a mutant whose
- * operands disagree is refused at load; --consistent takes only such places. Exit 0; 2 bad usage or input; 3 no place.
+ * What shares an instruction with the shortened descriptor is shortened along where that is possible ("consistent"),
+ * since a mutant whose operands disagree is refused at load; --consistent takes only such places. Exit 0; 2 bad usage
+ * or input; 3 no place.
  */
 #include "tests/tools/mutate/mutate.h"
 
@@ -59,90 +60,6 @@ static bool parse(int argc, char **argv, arguments *a) {
     return a->in && a->out && a->kind >= 0 && seeded;
 }
 
-static bool is_alone(const wfc_program *p, uint32_t pe, bool router) {
-    for (uint32_t i = 0; i < p->pe_count; i++)
-        if (i != pe && (router ? p->pes[i].router_index == p->pes[pe].router_index
-                               : p->pes[i].class_index == p->pes[pe].class_index))
-            return false;
-    return true;
-}
-
-/* A copy of an array with one more element, which repeats element `index`. */
-static void *grow(wfc_program *p, const void *array, uint32_t count, size_t size, uint32_t index) {
-    char *copy = wfc_arena_alloc(&p->arena, (size_t)count + 1, size);
-    if (!copy) return NULL;
-    memcpy(copy, array, count * size);
-    memcpy(copy + count * size, (const char *)array + index * size, size);
-    return copy;
-}
-
-static wfc_status own_router(wfc_program *p, uint32_t pe) {
-    uint32_t index = p->pes[pe].router_index;
-    if (is_alone(p, pe, true)) return WFC_OK;
-    wfc_prog_router *routers = grow(p, p->routers, p->router_count, sizeof *routers, index);
-    if (!routers) return WFC_ERR_NO_MEMORY;
-    wfc_prog_router *mine = &routers[p->router_count];
-    wfc_prog_route *routes = wfc_arena_alloc(&p->arena, mine->route_count, sizeof *routes);
-    if (!routes) return WFC_ERR_NO_MEMORY;
-    memcpy(routes, mine->routes, mine->route_count * sizeof *routes);
-    mine->routes = routes;
-    p->routers = routers;
-    p->pes[pe].router_index = p->router_count++;
-    return WFC_OK;
-}
-
-static wfc_status own_class(wfc_program *p, uint32_t pe) {
-    uint32_t index = p->pes[pe].class_index;
-    if (is_alone(p, pe, false)) return WFC_OK;
-    wfc_prog_class *classes = grow(p, p->classes, p->class_count, sizeof *classes, index);
-    if (!classes) return WFC_ERR_NO_MEMORY;
-    wfc_prog_class *mine = &classes[p->class_count];
-    wfc_desc *descs = wfc_arena_alloc(&p->arena, mine->desc_count, sizeof *descs);
-    char name[200];
-    snprintf(name, sizeof name, "%.180s.mutant", mine->name);
-    mine->name = wfc_arena_strdup(&p->arena, name);
-    if (!descs || !mine->name) return WFC_ERR_NO_MEMORY;
-    memcpy(descs, mine->descs, mine->desc_count * sizeof *descs);
-    mine->descs = descs;
-    p->classes = classes;
-    p->pes[pe].class_index = p->class_count++;
-    return WFC_OK;
-}
-
-static wfc_status mutate_route(wfc_program *p, const mutate_place *at, uint64_t *rng) {
-    WFC_TRY(own_router(p, at->pe));
-    wfc_prog_route *r = &p->routers[p->pes[at->pe].router_index].routes[at->item];
-    unsigned bit = (unsigned)(wfc_rng_next(rng) % WFC_PORTS);
-    uint8_t *out = &r->out[at->position][at->port], before = *out;
-    *out = (uint8_t)(before ^ WFC_PORT_BIT(bit));
-    printf("route: PE (%u,%u) colour %u position %u in-port %c: out-port bit %c flipped, %02x -> %02x\n",
-           (unsigned)p->pes[at->pe].x, (unsigned)p->pes[at->pe].y, (unsigned)r->colour, (unsigned)at->position,
-           "NESWR"[at->port], "NESWR"[bit], (unsigned)before, (unsigned)*out);
-    return WFC_OK;
-}
-
-static wfc_status mutate_operand(wfc_program *p, const mutate_place *at, const char *kind) {
-    WFC_TRY(own_class(p, at->pe));
-    wfc_prog_class *c = &p->classes[p->pes[at->pe].class_index];
-    const wfc_insn *in = &c->insns[at->item];
-    const uint8_t operands[3] = {in->d, in->a, in->b};
-    uint16_t lens[3][4];
-    bool changed[3], all = mutate_shorten(c, at->item, at->operand, lens, changed);
-    printf("%s: PE (%u,%u) class %s instruction %u %s, %s:", kind, (unsigned)p->pes[at->pe].x,
-           (unsigned)p->pes[at->pe].y, c->name, (unsigned)at->item, wfc_isa_lookup(in->op)->mnemonic,
-           all ? "consistent" : "alone");
-    for (unsigned k = 0; k < 3; k++) {
-        if (!changed[k] || (!all && operands[k] != at->operand)) continue;
-        wfc_desc *d = &c->descs[operands[k] - WFC_OPND_DESC0];
-        uint32_t before = wfc_desc_elems(d);
-        memcpy(d->len, lens[k], sizeof d->len);
-        printf(" d%u %u -> %u elements", operands[k] - (unsigned)WFC_OPND_DESC0, (unsigned)before,
-               (unsigned)wfc_desc_elems(d));
-    }
-    printf("\n");
-    return WFC_OK;
-}
-
 static wfc_status write_program(const wfc_program *p, const char *path, wfc_diag *diag) {
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -153,7 +70,6 @@ static wfc_status write_program(const wfc_program *p, const char *path, wfc_diag
 }
 
 static wfc_status run(const arguments *a, wfc_program *p, wfc_diag *diag, bool *none) {
-    static const char *const kinds[] = {"route", "word", "box"};
     mutate_used used = {0};
     mutate_places places = {0};
     uint64_t rng = a->seed;
@@ -163,8 +79,10 @@ static wfc_status run(const arguments *a, wfc_program *p, wfc_diag *diag, bool *
     *none = s == WFC_OK && places.count == 0;
     if (s == WFC_OK && !*none) {
         const mutate_place *at = &places.data[wfc_rng_next(&rng) % places.count];
-        s = a->kind == MUTATE_ROUTE ? mutate_route(p, at, &rng) : mutate_operand(p, at, kinds[a->kind]);
+        char text[400];
+        s = mutate_apply(p, (mutate_kind)a->kind, at, text, sizeof text);
         if (s == WFC_OK) s = write_program(p, a->out, diag);
+        if (s == WFC_OK) printf("%s\n", text);
     }
     wfc_vec_free(&used.keys);
     wfc_vec_free(&places);

@@ -7,10 +7,11 @@
 
 typedef enum mutate_kind { MUTATE_ROUTE, MUTATE_WORD, MUTATE_BOX } mutate_kind;
 
-/* route: item = route index, position, port = in-port. word, box: item = instruction, operand = operand byte. */
+/* route: item = route index, position, port = in-port, bit = out-port. word, box: item = instruction, operand = operand
+ * byte. */
 typedef struct mutate_place {
     uint32_t pe, item;
-    uint8_t position, port, operand;
+    uint8_t position, port, bit, operand;
 } mutate_place;
 typedef WFC_VEC(mutate_place) mutate_places;
 
@@ -21,13 +22,22 @@ typedef struct mutate_used {
 } mutate_used;
 WFC_MUST_USE wfc_status mutate_used_read(const char *path, wfc_diag *diag, mutate_used *out);
 
-/* All places of a kind. `consistent`: only instructions whose other operands can be shortened along, so that the
- * mutant passes the check that all operands walk equally many elements. */
+/* All places of a kind. `consistent`: only descriptors whose partners can be shortened along, so that the mutant
+ * passes the check that all operands of an instruction walk equally many elements. */
 WFC_MUST_USE wfc_status mutate_list(const wfc_program *p, mutate_kind kind, const mutate_used *used, bool consistent,
                                     mutate_places *out);
 
-/* New lengths of an instruction's operands when one element row is taken from descriptor `operand`: fills `lens` for
- * the operands D A B in that order, `changed` flags; false when the others cannot follow. */
-bool mutate_shorten(const wfc_prog_class *c, uint32_t insn, uint8_t operand, uint16_t lens[3][4], bool changed[3]);
+/* One element row (the innermost dimension) taken from a descriptor, and what must follow: the descriptors that share
+ * an instruction with it, those that share one with them, and so on. */
+typedef struct mutate_shrink {
+    uint64_t changed; /* bit per descriptor; without `consistent` only the chosen one */
+    uint16_t len[WFC_NUM_DESCS][4];
+    bool consistent;
+} mutate_shrink;
+void mutate_shorten(const wfc_prog_class *c, uint8_t operand, mutate_shrink *out);
+
+/* Applies the mutation to `p`, whose arena takes the copies; says in `text` what it did, one line without its end. */
+WFC_MUST_USE wfc_status mutate_apply(wfc_program *p, mutate_kind kind, const mutate_place *at, char *text,
+                                     size_t text_bytes);
 
 #endif

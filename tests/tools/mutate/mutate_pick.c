@@ -84,38 +84,49 @@ static bool is_flat(const wfc_desc *d) {
     return dims == 1;
 }
 
-static bool is_shared(const wfc_prog_class *c, uint32_t insn, uint8_t operand) {
-    for (uint32_t i = 0; i < c->insn_count; i++)
-        if (i != insn && (c->insns[i].d == operand || c->insns[i].a == operand || c->insns[i].b == operand ||
-                          c->insns[i].c == operand))
-            return true;
-    return false;
-}
-
-bool mutate_shorten(const wfc_prog_class *c, uint32_t insn, uint8_t operand, uint16_t lens[3][4], bool changed[3]) {
-    const wfc_insn *in = &c->insns[insn];
+/* The instruction's operand descriptors that walk `n` elements, as bits. */
+static uint64_t walkers(const wfc_prog_class *c, const wfc_insn *in, uint64_t n) {
     const uint8_t operands[3] = {in->d, in->a, in->b};
-    const wfc_desc *chosen = desc_of(c, operand);
-    int dim = innermost(chosen);
-    uint64_t n = wfc_desc_elems(chosen), shorter = n / chosen->len[dim] * (chosen->len[dim] - 1u);
-    bool all = true;
+    const wfc_isa_record *isa = wfc_isa_lookup(in->op);
+    uint64_t bits = 0;
+    if (!isa || isa->timing < WFC_TIME_VECTOR) return 0;
     for (unsigned k = 0; k < 3; k++) {
         const wfc_desc *d = desc_of(c, operands[k]);
-        changed[k] = false;
-        if (!d || wfc_desc_elems(d) != n) continue;
-        memcpy(lens[k], d->len, sizeof d->len);
-        if (operands[k] == operand || memcmp(d->len, chosen->len, sizeof d->len) == 0) {
-            lens[k][dim]--;
-        } else if (is_flat(d)) {
-            lens[k][innermost(d)] = (uint16_t)shorter;
-        } else {
-            all = false;
-            continue;
-        }
-        changed[k] = true;
-        all = all && !is_shared(c, insn, operands[k]);
+        if ((is_fabric(d) || is_memory(d)) && wfc_desc_elems(d) == n)
+            bits |= (uint64_t)1 << (operands[k] - WFC_OPND_DESC0);
     }
-    return all;
+    return bits;
+}
+
+/* Shortens descriptor k as the chosen one was; false: its box has no such shape. */
+static bool follow(const wfc_desc *d, const wfc_desc *chosen, int dim, uint64_t shorter, uint16_t len[4]) {
+    memcpy(len, d->len, sizeof d->len);
+    if (memcmp(d->len, chosen->len, sizeof d->len) == 0)
+        len[dim]--;
+    else if (is_flat(d))
+        len[innermost(d)] = (uint16_t)shorter;
+    else
+        return false;
+    return true;
+}
+
+void mutate_shorten(const wfc_prog_class *c, uint8_t operand, mutate_shrink *out) {
+    const unsigned first = (unsigned)operand - WFC_OPND_DESC0;
+    const wfc_desc *chosen = &c->descs[first];
+    const int dim = innermost(chosen);
+    const uint64_t n = wfc_desc_elems(chosen), shorter = n / chosen->len[dim] * (chosen->len[dim] - 1u);
+    uint64_t all = (uint64_t)1 << first, before = 0;
+    while (all != before) {
+        before = all;
+        for (uint32_t i = 0; i < c->insn_count; i++) {
+            uint64_t together = walkers(c, &c->insns[i], n);
+            if (together & all) all |= together;
+        }
+    }
+    out->consistent = true;
+    for (uint32_t k = 0; k < c->desc_count; k++)
+        if (all >> k & 1 && !follow(&c->descs[k], chosen, dim, shorter, out->len[k])) out->consistent = false;
+    out->changed = out->consistent ? all : (uint64_t)1 << first;
 }
 
 static wfc_status list_routes(const wfc_program *p, const mutate_used *used, uint32_t pe, mutate_places *out) {
@@ -125,10 +136,18 @@ static wfc_status list_routes(const wfc_program *p, const mutate_used *used, uin
         if (!is_used(used, KEY_ROUTE, &p->pes[pe], r->routes[i].colour)) continue;
         for (uint8_t pos = 0; pos < r->routes[i].positions; pos++)
             for (uint8_t in = 0; in < WFC_PORTS; in++)
-                if (r->routes[i].out[pos][in])
-                    WFC_TRY(wfc_vec_push(out, (mutate_place){.pe = pe, .item = i, .position = pos, .port = in}));
+                for (uint8_t bit = 0; bit < WFC_PORTS && r->routes[i].out[pos][in]; bit++)
+                    WFC_TRY(wfc_vec_push(out,
+                                         (mutate_place){.pe = pe, .item = i, .position = pos, .port = in, .bit = bit}));
     }
     return WFC_OK;
+}
+
+/* The code loads this descriptor from a table or sets its fields: what the file holds for it may never be used. */
+static bool is_written(const wfc_prog_class *c, uint8_t operand) {
+    for (uint32_t i = 0; i < c->insn_count; i++)
+        if ((c->insns[i].op == WFC_OP_LDD || c->insns[i].op == WFC_OP_SETD) && c->insns[i].d == operand) return true;
+    return false;
 }
 
 /* word: the fabric operand of an instruction; box: a memory operand, in any vector instruction. */
@@ -143,10 +162,11 @@ static wfc_status list_operands(const wfc_program *p, mutate_kind kind, const mu
         if (!isa || isa->timing < WFC_TIME_VECTOR || !is_used(used, KEY_INSN, &p->pes[pe], i)) continue;
         for (unsigned k = 0; k < 3; k++) {
             const wfc_desc *d = desc_of(c, operands[k]);
-            uint16_t lens[3][4];
-            bool changed[3];
+            mutate_shrink shrink;
             if (!(kind == MUTATE_WORD ? is_fabric(d) : is_memory(d)) || innermost(d) < 0) continue;
-            if (consistent && !mutate_shorten(c, i, operands[k], lens, changed)) continue;
+            if (is_written(c, operands[k])) continue;
+            if (consistent) mutate_shorten(c, operands[k], &shrink);
+            if (consistent && !shrink.consistent) continue;
             WFC_TRY(wfc_vec_push(out, (mutate_place){.pe = pe, .item = i, .operand = operands[k]}));
         }
     }
