@@ -197,6 +197,7 @@ wfc_status wfc_be_check(const wfc_program *p, wfc_diag *diag, wfc_check_stats *o
     wfc_vec_free(&c.cuts);
     wfc_vec_free(&c.cross);
     wfc_vec_free(&c.to_host);
+    wfc_vec_free(&c.first_to_host);
     if (s == WFC_ERR_NO_MEMORY) return wfc_fail_memory(diag);
     if (s != WFC_OK) return s;
     return c.errors ? WFC_ERR_INTERNAL : WFC_OK;

@@ -6,8 +6,8 @@
  *      host stream gets with what it takes; every switch must be back, nothing may be left over;
  *   2. demands that an asynchronous receive has a microthread of its own and two disjoint buffers, armed ahead;
  *   3. demands that the routes of a colour form trees and that a merge is ordered by switch positions;
- *   4. builds the event graph of all PEs and demands that each of its cycles holds a token, and that no output waits
- *      for a later sample's input;
+ *   4. builds the event graph of all PEs and demands that each of its cycles holds a token, and that outputs wait for
+ *      the input of their sample and for no later one;
  *   5. looks for memory that the main context touches while a microthread still fills or drains it.
  *
  * Only one shape of PE program can be checked: one local task, active from the start, a prologue that only arms
@@ -33,7 +33,7 @@ typedef struct wfc_check_stats {
     uint64_t events, arcs;                    /* of the event graph */
 } wfc_check_stats;
 
-/* WFC_OK, or WFC_ERR_INTERNAL with up to 20 errors WFC-E0750..E0764 in `diag` (a program that breaks a condition is a
+/* WFC_OK, or WFC_ERR_INTERNAL with up to 20 errors WFC-E0750..E0765 in `diag` (a program that breaks a condition is a
  * bug of the compiler), or WFC_ERR_NO_MEMORY. `p` must have passed wfc_program_verify. `out` may be NULL; it is filled
  * as far as the check got. Linear in (PEs x instructions per sample + words' segments x hops). */
 WFC_MUST_USE wfc_status wfc_be_check(const wfc_program *p, wfc_diag *diag, wfc_check_stats *out);

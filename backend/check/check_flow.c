@@ -222,6 +222,7 @@ static wfc_status count_host_words(flow *f, uint32_t pe, unsigned port, unsigned
     for (size_t i = 0; i < f->collect.count; i++) {
         host_stream *h = &f->collect.data[i];
         if (h->stream->row == f->c->p->pes[pe].y && h->stream->side == side && h->stream->colour == colour) {
+            if (h->got == 0 && s.words) WFC_TRY(wfc_vec_push(&f->c->first_to_host, s.event));
             h->got += s.words;
             f->c->stats.words_collected += s.words;
             return wfc_vec_push(&f->c->to_host, s.event);

@@ -69,11 +69,12 @@ static bool has_negative(const graph *g) {
     return false;
 }
 
-/* Relaxation: value(to) <= value(from) + tokens for all arcs, by a queue that starts with the nodes that have a value.
- * A cycle of less than no tokens never settles: the budget ends it, and *settled stays false. */
+/* Relaxation: value(to) <= value(from) + tokens for all arcs (or the hard ones only), by a queue that starts with the
+ * nodes that have a value. A cycle of less than no tokens never settles: the budget ends it, and *settled stays false.
+ */
 enum { NO_VALUE = INT32_MAX };
 
-static wfc_status relax(const graph *g, int32_t *value, bool *settled) {
+static wfc_status relax(const graph *g, int32_t *value, bool hard_only, bool *settled) {
     uint32_t n = g->c->node_count, head = 0, count = 0;
     uint64_t budget = (uint64_t)n * 256 + 1024;
     uint32_t *queue = wfc_calloc(n + 1u, sizeof *queue);
@@ -91,7 +92,7 @@ static wfc_status relax(const graph *g, int32_t *value, bool *settled) {
         queued[u] = 0;
         frame f = frame_of(g, u);
         for (wfc_chk_arc a; next_arc(g, &f, &a);) {
-            if (value[a.to] <= value[u] + a.tokens) continue;
+            if ((hard_only && a.soft) || value[a.to] <= value[u] + a.tokens) continue;
             value[a.to] = value[u] + a.tokens;
             if (queued[a.to]) continue;
             queued[a.to] = 1;
@@ -107,20 +108,33 @@ static wfc_status relax(const graph *g, int32_t *value, bool *settled) {
 /* Renumbers firings so that no arc is below zero. */
 static wfc_status renumber(graph *g, bool *settled) {
     int32_t *shift = wfc_calloc(g->c->node_count + 1u, sizeof *shift);
-    wfc_status s = shift ? relax(g, shift, settled) : WFC_ERR_NO_MEMORY;
+    wfc_status s = shift ? relax(g, shift, false, settled) : WFC_ERR_NO_MEMORY;
     g->shift = shift;
     return s;
 }
 
-/* The stream of samples ends. An output of sample n that needs input n + 1 never comes for the last one: the fewest
- * tokens on a path from a host input to a send to the host must not be below zero. */
-static wfc_status check_last_sample(graph *g) {
-    wfc_chk *c = g->c;
+/* Fewest tokens on a path from a host input; NO_VALUE: there is none. The caller frees *out. */
+static wfc_status distances(const graph *g, bool hard_only, int32_t **out) {
+    const wfc_chk *c = g->c;
     int32_t *distance = wfc_calloc(c->node_count + 1u, sizeof *distance);
     bool settled;
+    *out = distance;
     if (!distance) return WFC_ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < c->node_count; i++) distance[i] = i >= c->host_base && i < c->extra_base ? 0 : NO_VALUE;
-    wfc_status s = relax(g, distance, &settled);
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        uint32_t words, op = i;
+        bool flow;
+        if (i >= c->extra_base) op = wfc_be_chk_extra_op(c, i, &words, &flow);
+        distance[i] = op >= c->host_base ? 0 : NO_VALUE;
+    }
+    return relax(g, distance, hard_only, &settled);
+}
+
+/* The stream of samples ends. An output of sample n that needs input n + 1 never comes for the last one: the fewest
+ * tokens on a path from a host input to a send to the host must not be below zero. */
+static wfc_status not_late(const graph *g) {
+    wfc_chk *c = g->c;
+    int32_t *distance;
+    wfc_status s = distances(g, false, &distance);
     for (size_t i = 0; s == WFC_OK && i < c->to_host.count; i++) {
         uint32_t local, node = c->to_host.data[i], pe = wfc_be_chk_node_pe(c, node, &local);
         if (pe == WFC_CHK_NONE || distance[node] == NO_VALUE) continue;
@@ -131,6 +145,27 @@ static wfc_status check_last_sample(graph *g) {
             "what it sends to the host of a sample needs input that comes %d samples later; after the last "
             "sample none comes, so finish a sample before waiting for the next",
             (int)later);
+        break;
+    }
+    wfc_free(distance);
+    return s;
+}
+
+/* Nor may an output of sample n do without input n, or there is one too many after the last. What comes first on a host
+ * stream decides: the merge holds the others back. Only what holds in the machine too counts here: hard arcs. */
+static wfc_status not_early(const graph *g) {
+    wfc_chk *c = g->c;
+    int32_t *distance;
+    wfc_status s = distances(g, true, &distance);
+    for (size_t i = 0; s == WFC_OK && i < c->first_to_host.count; i++) {
+        uint32_t local, op = c->first_to_host.data[i], node = wfc_be_chk_first_piece(c, op);
+        uint32_t pe = wfc_be_chk_node_pe(c, op, &local);
+        if (pe == WFC_CHK_NONE) continue;
+        int32_t offset = node == op ? trace_of(g, pe)->nodes.data[local].offset : 0;
+        if (distance[node] != NO_VALUE && distance[node] + offset <= 0) continue;
+        wfc_be_chk_error(c, WFC_CHK_EARLY, pe,
+                         "what it sends to the host of a sample does not wait for any input of that sample, so after "
+                         "the last sample it sends one too many; let it receive a word per sample");
         break;
     }
     wfc_free(distance);
@@ -248,18 +283,16 @@ wfc_status wfc_be_chk_graph(wfc_chk *c) {
     bool renumbered = g.shift != NULL;
     uint32_t before = c->errors;
     if (s == WFC_OK) s = search(&g);
-    if (s == WFC_OK && renumbered && c->errors == before) {
-        wfc_free(g.shift); /* distances are those of the graph as it was */
-        g.shift = NULL;
-        s = check_last_sample(&g);
-    }
+    wfc_free(g.shift); /* distances are those of the graph as it was */
+    g.shift = NULL;
+    if (s == WFC_OK && renumbered && c->errors == before) s = not_late(&g);
+    if (s == WFC_OK && settled && c->errors == before) s = not_early(&g);
     if (s == WFC_OK && !settled && c->errors == before)
         wfc_be_chk_error(c, WFC_CHK_CYCLE, WFC_CHK_NONE,
                          "deadlock: PEs wait in one iteration for samples that depend on a later one; the cycle runs "
                          "through receives that are waited for ahead of their iteration");
     wfc_free(g.start);
     wfc_free(g.sorted);
-    wfc_free(g.shift);
     wfc_free(g.colour);
     return s;
 }

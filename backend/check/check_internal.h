@@ -19,6 +19,7 @@
 #define WFC_CHK_QUEUE "WFC-E0762"         /* queue bindings: several colours in one queue, or a queue without one */
 #define WFC_CHK_LIMIT "WFC-E0763"         /* microthreads beyond the target's */
 #define WFC_CHK_LATE "WFC-E0764"          /* an output waits for a later sample, which need not come */
+#define WFC_CHK_EARLY "WFC-E0765"         /* an output does not wait for its sample's input */
 
 enum { WFC_CHK_NO_QUEUE = 255, WFC_CHK_MAX_ERRORS = 20 };
 #define WFC_CHK_NONE UINT32_MAX /* no PE, node, route or list */
@@ -55,10 +56,12 @@ typedef struct wfc_chk_event {
 } wfc_chk_event;
 typedef WFC_VEC(wfc_chk_event) wfc_chk_events;
 
-/* Arc of the event graph: firing n of `to` needs firing n - tokens of `from`. */
+/* Arc of the event graph: firing n of `to` needs firing n - tokens of `from`. soft: only because no FIFO counts as
+ * storage; in the machine `to` may come first. */
 typedef struct wfc_chk_arc {
     uint32_t from, to;
     int32_t tokens;
+    bool soft;
 } wfc_chk_arc;
 typedef WFC_VEC(wfc_chk_arc) wfc_chk_arcs;
 
@@ -197,7 +200,8 @@ typedef struct wfc_chk {
     WFC_VEC(wfc_chk_order) orders;
     WFC_VEC(uint64_t) cuts; /* op << 32 | word, ascending: extra nodes */
     wfc_chk_arcs cross;
-    WFC_VEC(uint32_t) to_host; /* event nodes that send to host streams; may repeat */
+    WFC_VEC(uint32_t) to_host;       /* event nodes that send to host streams; may repeat */
+    WFC_VEC(uint32_t) first_to_host; /* of each host stream that whose words come first in a sample */
 } wfc_chk;
 
 void wfc_be_chk_error(wfc_chk *c, const char *code, uint32_t pe, const char *fmt, ...) WFC_PRINTF(4, 5);
@@ -210,6 +214,8 @@ WFC_MUST_USE wfc_status wfc_be_chk_flow(wfc_chk *c);
 WFC_MUST_USE wfc_status wfc_be_chk_pieces(wfc_chk *c);
 /* Operation of an extra node, the word at which its piece ends, and which of the two nodes it is. */
 uint32_t wfc_be_chk_extra_op(const wfc_chk *c, uint32_t node, uint32_t *words, bool *flow);
+/* Node of the first words of an operation. */
+uint32_t wfc_be_chk_first_piece(const wfc_chk *c, uint32_t op);
 /* Condition 4. */
 WFC_MUST_USE wfc_status wfc_be_chk_graph(wfc_chk *c);
 

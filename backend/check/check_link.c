@@ -176,7 +176,7 @@ static bool check_receives(wfc_chk_trace *t) {
 }
 
 static wfc_status add_arc(wfc_chk_trace *t, uint32_t from, uint32_t to, int32_t tokens) {
-    return wfc_vec_push(&t->arcs, (wfc_chk_arc){from, to, tokens});
+    return wfc_vec_push(&t->arcs, (wfc_chk_arc){from, to, tokens, false});
 }
 
 static wfc_status add_node(wfc_chk_trace *t, uint32_t event, int role, int32_t offset, uint32_t *out_node) {

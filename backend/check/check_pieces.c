@@ -190,15 +190,19 @@ static piece piece_at(const pieces *s, uint32_t op, uint32_t at) {
 
 /* --- arcs --- */
 /* `tokens` as if both ends were numbered by samples. */
-static wfc_status arc(pieces *s, uint32_t from, uint32_t to, int32_t tokens) {
+static wfc_status add_arc(pieces *s, uint32_t from, uint32_t to, int32_t tokens, bool soft) {
     tokens += offset_of(s->c, from) - offset_of(s->c, to);
-    return wfc_vec_push(&s->c->cross, (wfc_chk_arc){from, to, tokens});
+    return wfc_vec_push(&s->c->cross, (wfc_chk_arc){from, to, tokens, soft});
+}
+
+static wfc_status arc(pieces *s, uint32_t from, uint32_t to, int32_t tokens) {
+    return add_arc(s, from, to, tokens, false);
 }
 
 /* `from` must come before the words of a piece, which can neither arrive nor pass before. */
-static wfc_status before_piece(pieces *s, uint32_t from, piece p, int32_t tokens) {
-    WFC_TRY(arc(s, from, p.done, tokens));
-    return p.flow == WFC_CHK_NONE ? WFC_OK : arc(s, from, p.flow, tokens);
+static wfc_status before_piece(pieces *s, uint32_t from, piece p, int32_t tokens, bool soft) {
+    WFC_TRY(add_arc(s, from, p.done, tokens, soft));
+    return p.flow == WFC_CHK_NONE ? WFC_OK : add_arc(s, from, p.flow, tokens, soft);
 }
 
 /* Node after which an operation starts; its number is an iteration's, so `tokens` is already that of the arc. */
@@ -219,7 +223,7 @@ static wfc_status chain_pieces(pieces *s, uint32_t op) {
         uint32_t start;
         int32_t tokens;
         start_of(s, op, &start, &tokens);
-        WFC_TRY(before_piece(s, start, p, tokens));
+        WFC_TRY(before_piece(s, start, p, tokens, false));
     }
     while (p.end < words) {
         piece next = piece_at(s, op, p.end);
@@ -238,7 +242,7 @@ static wfc_status join_receive(pieces *s, const wfc_chk_transfer *t) {
     uint32_t start, last = t->send_at;
     int32_t tokens;
     start_of(s, t->receive, &start, &tokens);
-    WFC_TRY(before_piece(s, start, piece_at(s, t->send, t->send_at), tokens));
+    WFC_TRY(before_piece(s, start, piece_at(s, t->send, t->send_at), tokens, true));
     piece p;
     do {
         p = piece_at(s, t->send, last);
@@ -250,7 +254,7 @@ static wfc_status join_receive(pieces *s, const wfc_chk_transfer *t) {
 static wfc_status join_relay(pieces *s, const wfc_chk_transfer *t) {
     for (uint32_t at = 0; at < t->words;) {
         piece from = piece_at(s, t->send, t->send_at + at), to = piece_at(s, t->receive, t->receive_at + at);
-        WFC_TRY(before_piece(s, to.flow, from, 0));
+        WFC_TRY(before_piece(s, to.flow, from, 0, true));
         WFC_TRY(arc(s, from.done, to.done, 0));
         at = from.end - t->send_at; /* both are cut at the same words */
     }
@@ -269,7 +273,7 @@ static wfc_status make_arcs(pieces *s) {
     }
     for (size_t i = 0; i < c->orders.count; i++)
         WFC_TRY(before_piece(s, c->orders.data[i].before, piece_at(s, c->orders.data[i].after, 0),
-                             c->orders.data[i].turns));
+                             c->orders.data[i].turns, true));
     return WFC_OK;
 }
 
@@ -281,6 +285,18 @@ wfc_status wfc_be_chk_pieces(wfc_chk *c) {
     wfc_free(s.by_receive);
     wfc_free(s.set);
     return status;
+}
+
+uint32_t wfc_be_chk_first_piece(const wfc_chk *c, uint32_t op) {
+    uint32_t n = (uint32_t)c->cuts.count, lo = 0, hi = n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c->cuts.data[mid] >> 32 < op)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n && c->cuts.data[lo] >> 32 == op ? c->extra_base + lo : op;
 }
 
 uint32_t wfc_be_chk_extra_op(const wfc_chk *c, uint32_t node, uint32_t *words, bool *flow) {

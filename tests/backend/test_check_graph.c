@@ -144,13 +144,14 @@ END_TEST
 
 /* A ring of two PEs: each receives 4 words of state, sends 4. `initial`: the left one sends the start in its prologue.
  */
-static tc *state_ring(bool initial) {
+static tc *state_ring(bool initial, bool fed) {
     tc *t = tc_new(2, 1);
     wfc_prog_class *c[2] = {tc_class(t, "left"), tc_class(t, "right")};
     for (unsigned i = 0; i < 2; i++) {
         unsigned state = tc_mem(c[i], 0x2000, 0, 4), out = tc_out(c[i], 0, 4, 0);
         tc_lane l = tc_lane_arm(c[i], 0, 1 - i, 1, 1, 0x1000, 4);
         tc_bind_out(c[i], 0, i);
+        if (i == 1 && fed) tc_bind_in(c[i], 1, 5);
         if (i == 0 && initial) tc_async(c[i], 2, out, state);
         uint32_t head = c[i]->insn_count;
         tc_lane_next(c[i], &l);
@@ -161,6 +162,7 @@ static tc *state_ring(bool initial) {
         else
             tc_vmov(c[i], out, state);
         if (i == 1) {
+            if (fed) tc_vadd(c[i], state, state, tc_in(c[i], 1, 4));
             tc_bind_out(c[i], 1, 4);
             tc_vmov(c[i], tc_out(c[i], 1, 4, 0), state);
         }
@@ -172,19 +174,21 @@ static tc *state_ring(bool initial) {
     tc_pass(t, b, 0, W, BR);
     tc_pass(t, b, 1, R, BW);
     tc_pass(t, b, 4, R, BE);
+    if (fed) tc_pass(t, b, 5, E, BR);
+    if (fed) tc_stream(t, true, WFC_SIDE_EAST, 0, 5, 4);
     tc_stream(t, false, WFC_SIDE_EAST, 0, 4, 4);
     return t;
 }
 
 START_TEST(f_state_without_a_token) {
-    tc *t = state_ring(false);
+    tc *t = state_ring(false, true);
     tc_bad(t, "WFC-E0760", "deadlock", "PE (1,0) [dense1] send 4 words on colour 1");
     tc_free(t);
 }
 END_TEST
 
 START_TEST(f_state_with_a_token) {
-    tc *t = state_ring(true);
+    tc *t = state_ring(true, true);
     tc_good(t);
     tc_free(t);
 }
@@ -228,26 +232,27 @@ START_TEST(reduce_down_a_column) {
 }
 END_TEST
 
-/* Three rows reduce-scatter 9 words as the backend does it: parts for other rows go on by microthreads, word by word,
+/* Rows reduce-scatter 3 words each as the backend does it: parts for other rows go on by microthreads, word by word,
  * then the own part is taken on the same queues; both directions at once, colours by parity. */
-static tc *reduce_scatter(bool wait_before_start) {
-    tc *t = tc_new(1, 3);
-    for (unsigned y = 0; y < 3; y++) {
+static tc *reduce_scatter(unsigned rows, bool wait_before_start) {
+    tc *t = tc_new(1, (uint16_t)rows);
+    unsigned all = 3 * rows;
+    for (unsigned y = 0; y < rows; y++) {
         wfc_prog_class *c = tc_class(t, "scatter");
         unsigned down_out = 1 + y % 2, down_in = 1 + (y + 1) % 2, up_out = 3 + y % 2, up_in = 3 + (y + 1) % 2;
-        unsigned above = 3 * (2 - y), below = 3 * y, own = tc_mem(c, 0x2000 + 4 * above, 0, 3);
-        tc_lane l = tc_lane_arm(c, 0, 0, 1, 1, 0x1000, 9);
+        unsigned above = 3 * (rows - 1 - y), below = 3 * y, own = tc_mem(c, 0x2000 + 4 * above, 0, 3);
+        tc_lane l = tc_lane_arm(c, 0, 0, 1, 1, 0x1000, all);
         tc_bind_out(c, 0, 5);
         if (y > 0) tc_bind_in(c, 1, down_in);
-        if (y < 2) tc_bind_in(c, 2, up_in);
+        if (y + 1 < rows) tc_bind_in(c, 2, up_in);
         if (above) tc_bind_out(c, 1, down_out);
         if (below) tc_bind_out(c, 2, up_out);
         uint32_t head = c->insn_count;
         tc_lane_next(c, &l);
-        tc_vmov(c, tc_mem(c, 0x2000, 0, 9), tc_mem(c, 0x1000, 2, 9));
+        tc_vmov(c, tc_mem(c, 0x2000, 0, all), tc_mem(c, 0x1000, 2, all));
         if (wait_before_start && y > 0) tc_vadd(c, own, tc_in(c, 1, 3), own); /* the own part comes last on the queue */
         for (unsigned up = 0; up < 2; up++) {
-            unsigned n = up ? below : above, q = 1 + up, last = up ? y == 2 : y == 0;
+            unsigned n = up ? below : above, q = 1 + up, last = up ? y == rows - 1 : y == 0;
             unsigned part = tc_mem(c, 0x2000 + (up ? 4 * (above + 3) : 0), 0, n);
             if (n && last) tc_async(c, 3 + up, tc_out(c, q, n, 0), part);
             if (n && !last)
@@ -256,7 +261,7 @@ static tc *reduce_scatter(bool wait_before_start) {
         if (above) tc_wait(c, 3);
         if (!wait_before_start && y > 0) tc_vadd(c, own, tc_in(c, 1, 3), own);
         if (below) tc_wait(c, 4);
-        if (y < 2) tc_vadd(c, own, tc_in(c, 2, 3), own);
+        if (y + 1 < rows) tc_vadd(c, own, tc_in(c, 2, 3), own);
         tc_wait(c, 2);
         tc_vmov(c, tc_mem(c, 0x2800, 0, 3), own);
         tc_async(c, 2, tc_out(c, 0, 3, 0), tc_mem(c, 0x2800, 0, 3));
@@ -264,27 +269,29 @@ static tc *reduce_scatter(bool wait_before_start) {
         uint32_t pe = tc_pe(t, 0, y, c);
         tc_pass(t, pe, 0, W, BR);
         if (y > 0) tc_pass(t, pe, down_in, N, BR);
-        if (y < 2) tc_pass(t, pe, down_out, R, BS);
-        if (y < 2) tc_pass(t, pe, up_in, S, BR);
+        if (y + 1 < rows) tc_pass(t, pe, down_out, R, BS);
+        if (y + 1 < rows) tc_pass(t, pe, up_in, S, BR);
         if (y > 0) tc_pass(t, pe, up_out, R, BN);
         tc_pass(t, pe, 5, R, BE);
-        tc_stream(t, true, WFC_SIDE_WEST, y, 0, 9);
+        tc_stream(t, true, WFC_SIDE_WEST, y, 0, all);
         tc_stream(t, false, WFC_SIDE_EAST, y, 5, 3);
     }
     return t;
 }
 
 START_TEST(reduce_scatter_both_ways) {
-    tc *t = reduce_scatter(false);
-    tc_good(t);
-    ck_assert_uint_eq(t->stats.buffered_receives, 3);
-    ck_assert_uint_eq(t->stats.chain_receives, 4);
-    tc_free(t);
+    for (unsigned rows = 2; rows < 7; rows++) { /* from 4 rows on, cuts travel along the chain */
+        tc *t = reduce_scatter(rows, false);
+        tc_good(t);
+        ck_assert_uint_eq(t->stats.buffered_receives, rows);
+        ck_assert_uint_eq(t->stats.chain_receives, 2 * (rows - 1));
+        tc_free(t);
+    }
 }
 END_TEST
 
 START_TEST(reduce_scatter_that_waits_first) {
-    tc *t = reduce_scatter(true);
+    tc *t = reduce_scatter(3, true);
     tc_good(t); /* up only starts after down has come: slower, but in order */
     tc_free(t);
 }
@@ -292,7 +299,7 @@ END_TEST
 
 START_TEST(d_waves_that_wait_for_each_other) {
     tc *t =
-        reduce_scatter(true); /* row 0 takes the up wave before it starts the down wave; row 2 the other way round */
+        reduce_scatter(3, true); /* row 0 takes the up wave before it starts the down wave; row 2 the other way round */
     wfc_prog_class *c = &t->p.classes[0];
     uint32_t start = 0, take = 0;
     for (uint32_t i = 4; i < c->insn_count; i++) {
@@ -380,7 +387,7 @@ START_TEST(output_waits_for_the_next_sample) {
 END_TEST
 
 START_TEST(next_sample_needs_this_one) {
-    tc *t = state_ring(true); /* the left one wants the next state before it hands out this one */
+    tc *t = state_ring(true, true); /* the left one wants the next state before it hands out this one */
     wfc_prog_class *c = &t->p.classes[0];
     uint32_t n = c->insn_count;
     wfc_insn wait = {.op = WFC_OP_WAIT, .d = NONE, .a = NONE, .b = NONE, .c = 1}, send = c->insns[n - 2];
@@ -400,10 +407,12 @@ START_TEST(merge_order_against_program_order) {
     for (unsigned bad = 0; bad < 2; bad++) {
         tc *t = tc_new(2, 1);
         wfc_prog_class *left = tc_class(t, "left"), *right = tc_class(t, "right");
+        tc_bind_in(left, 0, 0);
         tc_bind_out(left, 0, 2);
         tc_bind_out(left, 1, 6);
         unsigned to_right = tc_out(left, 0, 4, 0), mem = tc_mem(left, 0x2000, 0, 4);
         unsigned segment = tc_out(left, 1, 4, WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET));
+        tc_vmov(left, mem, tc_in(left, 0, 4));
         tc_vmov(left, bad ? segment : to_right, mem);
         tc_vmov(left, bad ? to_right : segment, mem);
         tc_back(left, 0);
@@ -413,13 +422,116 @@ START_TEST(merge_order_against_program_order) {
         tc_vmov(right, tc_out(right, 1, 4, WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP)), tc_mem(right, 0x2000, 0, 4));
         tc_back(right, 0);
         uint32_t a = tc_pe(t, 0, 0, left), b = tc_pe(t, 1, 0, right);
+        tc_pass(t, a, 0, W, BR);
         tc_pass(t, a, 2, R, BE);
         tc_pass(t, a, 6, R, BE);
+        tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 4);
         tc_pass(t, b, 2, W, BR);
         tc_merge(t, b, 6, W, BE);
         tc_stream(t, false, WFC_SIDE_EAST, 0, 6, 8);
         if (bad)
             tc_bad(t, "WFC-E0760", "PE (0,0) [dense1] send 4 words on colour 6", "PE (1,0) [dense1] receive 4 words");
+        else
+            tc_good(t);
+        tc_free(t);
+    }
+}
+END_TEST
+
+START_TEST(output_of_state_alone) {
+    tc *t = state_ring(true, false); /* nothing tells it how many samples there are */
+    tc_bad(t, "WFC-E0765", "PE (1,0), layer dense1", "one too many");
+    tc_free(t);
+}
+END_TEST
+
+/* Two PEs merge on colour 6, the right one's words first; the host's words go to one of them. */
+static tc *merge_where_one_is_fed(unsigned fed) {
+    tc *t = tc_new(2, 1);
+    for (unsigned x = 0; x < 2; x++) {
+        wfc_prog_class *c = tc_class(t, x ? "right" : "left");
+        unsigned mem = tc_mem(c, 0x2000, 0, 4);
+        tc_bind_out(c, 0, 6);
+        if (x == fed) tc_bind_in(c, 0, 0);
+        if (x == fed) tc_vmov(c, mem, tc_in(c, 0, 4));
+        tc_vmov(c, tc_out(c, 0, 4, x ? WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP) : WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET)),
+                mem);
+        tc_back(c, 0);
+        uint32_t pe = tc_pe(t, x, 0, c);
+        if (x == 0) tc_pass(t, pe, 6, R, BE);
+        if (x == 1) tc_merge(t, pe, 6, W, BE);
+        if (x <= fed) tc_pass(t, pe, 0, W, x == fed ? BR : BE);
+    }
+    tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 4);
+    tc_stream(t, false, WFC_SIDE_EAST, 0, 6, 8);
+    return t;
+}
+
+START_TEST(first_of_a_merge_sets_the_pace) {
+    tc *t = merge_where_one_is_fed(1);
+    tc_good(t); /* the left one's words wait for the right one's */
+    tc_free(t);
+    t = merge_where_one_is_fed(0);
+    tc_bad(t, "WFC-E0765", "PE (1,0), layer dense1", "does not wait for any input of that sample");
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(back_pressure_sets_no_pace) {
+    tc *t = tc_new(2, 1); /* left also sends to right, which waits for the host: FIFOs let left run ahead */
+    wfc_prog_class *left = tc_class(t, "left"), *right = tc_class(t, "right");
+    tc_bind_out(left, 0, 2);
+    tc_bind_out(left, 1, 6);
+    tc_vmov(left, tc_out(left, 0, 4, 0), tc_mem(left, 0x2000, 0, 4));
+    tc_vmov(left, tc_out(left, 1, 4, 0), tc_mem(left, 0x2000, 0, 4));
+    tc_back(left, 0);
+    tc_bind_in(right, 0, 2);
+    tc_bind_in(right, 1, 0);
+    tc_vmov(right, tc_mem(right, 0x2000, 0, 4), tc_in(right, 1, 4));
+    tc_vmov(right, tc_mem(right, 0x2000, 0, 4), tc_in(right, 0, 4));
+    tc_back(right, 0);
+    uint32_t a = tc_pe(t, 0, 0, left), b = tc_pe(t, 1, 0, right);
+    tc_pass(t, a, 2, R, BE);
+    tc_pass(t, a, 6, R, BW);
+    tc_pass(t, b, 2, W, BR);
+    tc_pass(t, b, 0, E, BR);
+    tc_stream(t, true, WFC_SIDE_EAST, 0, 0, 4);
+    tc_stream(t, false, WFC_SIDE_WEST, 0, 6, 4);
+    tc_bad(t, "WFC-E0765", "PE (0,0), layer dense1", NULL);
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(merge_order_over_samples) {
+    /* Right's segment comes first. Left sends its segment of a sample only when it has right's word for the next. So
+     * right must send that word before its next segment, which can only pass when left's segment of this sample has. */
+    for (unsigned bad = 0; bad < 2; bad++) {
+        tc *t = tc_new(2, 1);
+        wfc_prog_class *left = tc_class(t, "left"), *right = tc_class(t, "right");
+        tc_lane l = tc_lane_arm(left, 0, 2, 1, 1, 0x1000, 4);
+        tc_bind_out(left, 1, 6);
+        uint32_t head = left->insn_count;
+        tc_alu(left, WFC_OP_XOR, 1, 1, 512);
+        tc_async(left, 1, l.memory, l.fabric);
+        tc_wait(left, 1);
+        tc_vmov(left, tc_out(left, 1, 4, WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET)), tc_mem(left, 0x2000, 0, 4));
+        tc_back(left, head);
+        tc_bind_out(right, 0, 2);
+        tc_bind_out(right, 1, 6);
+        unsigned word = tc_out(right, 0, 4, 0), mem = tc_mem(right, 0x2000, 0, 4);
+        unsigned segment = tc_out(right, 1, 4, WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP));
+        tc_vmov(right, bad ? segment : word, mem);
+        tc_vmov(right, bad ? word : segment, mem);
+        tc_back(right, 0);
+        uint32_t a = tc_pe(t, 0, 0, left), b = tc_pe(t, 1, 0, right);
+        tc_pass(t, a, 2, E, BR);
+        tc_pass(t, a, 6, R, BE);
+        tc_pass(t, b, 2, R, BW);
+        tc_merge(t, b, 6, W, BE);
+        tc_stream(t, false, WFC_SIDE_EAST, 0, 6, 8);
+        if (bad)
+            tc_bad(t, "WFC-E0760", "PE (0,0) [dense1] send 4 words on colour 6",
+                   "PE (1,0) [dense1] send 4 words on colour 6");
         else
             tc_good(t);
         tc_free(t);
@@ -467,6 +579,10 @@ int main(void) {
                                   output_waits_for_the_next_sample,
                                   next_sample_needs_this_one,
                                   merge_order_against_program_order,
+                                  output_of_state_alone,
+                                  first_of_a_merge_sets_the_pace,
+                                  back_pressure_sets_no_pace,
+                                  merge_order_over_samples,
                                   whole_lab};
     return tc_main("check_graph", tests, sizeof tests / sizeof *tests);
 }
