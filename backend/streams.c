@@ -151,46 +151,63 @@ static uint32_t nearest_port(const wfc_target *t, unsigned side, uint32_t row) {
     return best;
 }
 
-/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
- * row with a port; else each element enters near the first row that needs it, the unneeded ones dealt over all. */
-static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
-    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), seen_count = 0;
-    uint8_t *seen = wfc_calloc((size_t)n, 1);
-    if (!seen) return wfc_fail_memory(be->diag);
+/* Marks the elements in `d`; used[row]: some of them enter there. False: an element twice, a fill, or no port. */
+static bool mark_used(const wfc_be *be, const demand *d, uint8_t *seen, bool *used) {
     bool exact = true;
-    uint32_t last_used = 0;
-    wfc_status st = WFC_OK;
     for (uint32_t r = 0; r < be->height; r++) {
         const wfc_be_list *l = &d->rows[r];
         if (l->count && !has_port(be->t, WFC_SIDE_WEST, r)) exact = false;
-        for (uint32_t i = 0; i < l->count && st == WFC_OK; i++) {
+        for (uint32_t i = 0; i < l->count; i++) {
             if (l->ids[i] < 0 || seen[l->ids[i]]) {
                 exact = false;
                 continue;
             }
             seen[l->ids[i]] = 1;
-            seen_count++;
-            last_used = nearest_port(be->t, WFC_SIDE_WEST, r);
-            st = wfc_be_list_push(be, &s->rows[last_used], l->ids[i]);
+            used[nearest_port(be->t, WFC_SIDE_WEST, r)] = true;
         }
     }
-    /* Elements nobody needs are injected as well (each once) at rows that somebody listens to, and filtered there. */
-    if (st == WFC_OK && seen_count == 0) {
-        st = wfc_fail(be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7006", s->name,
-                      "no element of this input is used by the model");
-    }
-    uint32_t row = last_used;
-    for (uint64_t i = 0; i < n && st == WFC_OK && seen_count < n; i++) {
+    return exact;
+}
+
+/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
+ * row with a port; else each element enters near the first row that needs it. Elements nobody needs are injected as
+ * well and filtered there: dealt over the rows that somebody listens to, in front of what is needed, so that no sample
+ * is done before it has come in whole. */
+static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint8_t *seen, bool *used) {
+    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), missing = 0;
+    bool exact = mark_used(be, d, seen, used), any = false;
+    for (uint32_t r = 0; r < be->height; r++) any |= used[r];
+    if (!any) used[nearest_port(be->t, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
+    uint32_t row = 0;
+    for (uint64_t i = 0; i < n; i++) {
         if (seen[i]) continue;
+        missing++;
         do row = (row + 1) % be->height;
-        while (s->rows[row].count == 0);
-        st = wfc_be_list_push(be, &s->rows[row], (int32_t)i);
-        exact = false;
+        while (!used[row]);
+        WFC_TRY(wfc_be_list_push(be, &s->rows[row], (int32_t)i));
     }
-    if (st == WFC_OK && exact) {
-        for (uint32_t r = 0; r < be->height; r++) s->rows[r] = d->rows[r];
+    for (uint32_t r = 0; r < be->height; r++) {
+        if (exact && !missing) {
+            s->rows[r] = d->rows[r];
+            continue;
+        }
+        wfc_be_list *to = &s->rows[nearest_port(be->t, WFC_SIDE_WEST, r)];
+        for (uint32_t i = 0; i < d->rows[r].count; i++) {
+            int32_t id = d->rows[r].ids[i];
+            if (id < 0 || seen[id] != 1) continue;
+            seen[id] = 2; /* placed */
+            WFC_TRY(wfc_be_list_push(be, to, id));
+        }
     }
+    return WFC_OK;
+}
+
+static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
+    uint8_t *seen = wfc_calloc((size_t)wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), 1);
+    bool *used = wfc_calloc(be->height, sizeof *used);
+    wfc_status st = seen && used ? fill_input(be, s, d, seen, used) : wfc_fail_memory(be->diag);
     wfc_free(seen);
+    wfc_free(used);
     return st;
 }
 
