@@ -11,13 +11,14 @@
 typedef struct item {
     uint16_t first, last;
     uint8_t need;
+    uint32_t order; /* among items that start in one column: the same in every run, unlike addresses */
     uint8_t *colours;
 } item;
 
 static int by_first(const void *a, const void *b) {
     const item *x = a, *y = b;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
-    return x->colours < y->colours ? -1 : x->colours > y->colours;
+    return x->order < y->order ? -1 : x->order > y->order;
 }
 
 static void stream_extent(const wfc_be *be, wfc_be_stream *s) {
@@ -163,14 +164,20 @@ wfc_status wfc_be_place(wfc_be *be) {
     for (size_t i = 0; i < be->streams.count; i++) {
         wfc_be_stream *s = &be->streams.data[i];
         stream_extent(be, s);
-        items[n++] = (item){.first = s->x_first, .last = s->x_last, .need = 1, .colours = &s->colour};
+        items[n] =
+            (item){.first = s->x_first, .last = s->x_last, .need = 1, .order = (uint32_t)n, .colours = &s->colour};
+        n++;
     }
     for (size_t i = 0; i < be->slabs.count; i++) {
         wfc_be_slab *s = &be->slabs.data[i];
         s->colour_count = vertical_colours(be, s);
         if (!s->colour_count) continue;
-        items[n++] =
-            (item){.first = s->x, .last = (uint16_t)(s->x + s->w - 1), .need = s->colour_count, .colours = s->colours};
+        items[n] = (item){.first = s->x,
+                          .last = (uint16_t)(s->x + s->w - 1),
+                          .need = s->colour_count,
+                          .order = (uint32_t)n,
+                          .colours = s->colours};
+        n++;
     }
     return colour(be, items, n);
 }
