@@ -42,14 +42,16 @@ uint16_t wfc_be_chk_written(const wfc_prog_class *c, const wfc_insn *in) {
     return (uint16_t)(set & ~1u);
 }
 
-/* All that [lo, hi) may change becomes unknown; memory is unknown anyway. */
+/* All that [lo, hi) may change becomes unknown; memory is unknown anyway. Descriptors first: in a loop a store may come
+ * before what changes its descriptor. */
 static void forget(wfc_chk_machine *m, uint32_t lo, uint32_t hi, bool registers) {
     for (uint32_t pc = lo; pc < hi; pc++) {
         const wfc_insn *in = &m->cls->insns[pc];
-        if (in->op == WFC_OP_SETD) {
-            if (in->imm < 9) m->s.unknown[in->d - WFC_OPND_DESC0] |= (uint16_t)(1u << in->imm);
-            continue;
-        }
+        if (in->op == WFC_OP_SETD && in->imm < 9) m->s.unknown[in->d - WFC_OPND_DESC0] |= (uint16_t)(1u << in->imm);
+    }
+    for (uint32_t pc = lo; pc < hi; pc++) {
+        const wfc_insn *in = &m->cls->insns[pc];
+        if (in->op == WFC_OP_SETD) continue;
         uint16_t set = registers ? wfc_be_chk_written(m->cls, in) : 0;
         if (registers && (wfc_be_chk_is_vector(in) || in->op == WFC_OP_ST || in->op == WFC_OP_STD))
             wfc_be_chk_stores(m, in->d);

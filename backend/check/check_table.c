@@ -55,7 +55,8 @@ bool wfc_be_chk_load_desc(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in) {
     if ((m->s.unknown[from] & 1) || (d->off && off.kind != WFC_CHK_KNOWN))
         return wfc_be_chk_refuse(m, pc, "it loads a descriptor from a place that depends on data");
     uint32_t addr = d->base + (d->off ? off.bits : 0), array = array_at(m->cls, d->base);
-    if (array == m->cls->array_count || array_at(m->cls, addr) != array)
+    if (array == m->cls->array_count || array_at(m->cls, addr) != array ||
+        array_at(m->cls, addr + WFC_DESC_BYTES - 1) != array)
         return wfc_be_chk_refuse(m, pc, "it loads a descriptor from outside its table");
     m->array_use[array] |= WFC_CHK_TABLE;
     uint8_t bytes[WFC_DESC_BYTES];

@@ -2,6 +2,8 @@
  * with what microthreads in flight fill (or drain, for writes). */
 #include "backend/check/check_internal.h"
 
+#include <stdio.h>
+
 enum { MAX_EVENTS = 1 << 18 };
 
 bool wfc_be_chk_is_vector(const wfc_insn *in) {
@@ -41,14 +43,17 @@ static wfc_chk_access access_of(const wfc_chk_machine *m, uint8_t operand) {
 
 static bool race(wfc_chk_machine *m, uint32_t pc, const wfc_chk_access *a, bool write, const wfc_chk_flight *f,
                  bool filled) {
-    bool receive = f->in_queue != WFC_CHK_NO_QUEUE;
+    bool receive = f->in_queue != WFC_CHK_NO_QUEUE, send = f->out_queue != WFC_CHK_NO_QUEUE;
+    char what[24] = "copy";
+    if (receive || send)
+        snprintf(what, sizeof what, "%s of queue %u", receive ? "receive" : "send",
+                 (unsigned)(receive ? f->in_queue : f->out_queue));
     wfc_be_chk_fault(
         m->trace, WFC_CHK_RACE,
-        "class '%s', instruction %u %s bytes %u..%u while a microthread %s them (%s of queue %u, issued at "
-        "instruction %u); wait for the microthread first, or use the other buffer",
+        "class '%s', instruction %u %s bytes %u..%u while a microthread %s them (%s, issued at instruction %u); wait "
+        "for the microthread first, or use the other buffer",
         m->cls->name ? m->cls->name : "?", (unsigned)pc, write ? "writes" : "reads", (unsigned)a->lo,
-        (unsigned)a->hi - 1, filled ? "fills" : "drains", receive ? "receive" : "send",
-        (unsigned)(receive ? f->in_queue : f->out_queue), (unsigned)f->pc);
+        (unsigned)a->hi - 1, filled ? "fills" : "drains", what, (unsigned)f->pc);
     return false;
 }
 
