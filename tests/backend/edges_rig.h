@@ -1,0 +1,34 @@
+/* From a graph to the simulator and back, compared with the evaluator of the graph before the passes. */
+#ifndef WFC_TESTS_BACKEND_EDGES_RIG_H
+#define WFC_TESTS_BACKEND_EDGES_RIG_H
+
+#include "tests/backend/edges_gen.h"
+
+typedef wfc_status (*rig_make)(gen *m); /* adds inputs, operators and outputs; equal rng, equal graph */
+
+typedef struct rig_options {
+    uint64_t seed;
+    rig_make make;
+    uint32_t max_elems;
+    uint16_t least_height, most_height, least_width, most_width; /* of the fabric */
+    bool random_splits, all_ports;
+    uint32_t jitters; /* further runs whose outputs must be equal, bit for bit */
+    bool no_skip;     /* one more, whose cycles must be equal too */
+    bool twice;       /* compile again: the same bytes */
+    bool print;       /* the graph, the layers and the values */
+} rig_options;
+
+typedef enum rig_outcome { RIG_OK = 0, RIG_NO_FIT, RIG_REFUSED, RIG_FAILED } rig_outcome;
+
+/* Sums over calls. one_row: all PEs with code stand in one row. */
+typedef struct rig_tally {
+    uint32_t runs, no_fit, refused, failed, adapted, adapters, one_row, bits, exact, layers;
+} rig_tally;
+
+/* Prints what failed to stderr. A refusal must name a node of the graph, else it counts as failed. */
+rig_outcome rig_check(const rig_options *o, rig_tally *t);
+
+/* Command line: [FIRST [COUNT]] or -v SEED; true: go on with *first, *count, *print. */
+bool rig_arguments(int argc, char **argv, uint64_t *first, uint64_t *count, bool *print);
+
+#endif
