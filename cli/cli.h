@@ -10,7 +10,7 @@
 typedef struct cli_context {
     wfc_diag diag; /* printed by main.c after the command */
     bool quiet;    /* -q: errors and warnings only */
-    int verbose;   /* -v, may be repeated */
+    int verbose;   /* -v, may be repeated: notes, more about the results */
     bool finished; /* --help or --version was printed: the command has nothing more to do */
 } cli_context;
 
@@ -49,6 +49,7 @@ WFC_MUST_USE wfc_status cli_real(cli_context *c, const char *where, const char *
 void cli_print(const char *fmt, ...) WFC_PRINTF(1, 2);
 void cli_say(const cli_context *c, const char *fmt, ...) WFC_PRINTF(2, 3);
 WFC_MUST_USE wfc_status cli_flush(cli_context *c);
+/* Errors and warnings always; notes that follow an error too, the other notes with -v. */
 void cli_print_diag(const cli_context *c, const wfc_diag *d);
 
 /* A line on the terminal for what takes more than a second; nothing when stderr is no terminal or with -q. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
     (void)c, (void)ctx, (void)id, (void)value;
@@ -17,7 +18,8 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
 /* Programs start with WAFERC (docs/program-format.md); an ONNX file, a protobuf message, cannot. */
 static bool looks_like_program(const char *path) {
     char head[6] = {0};
-    FILE *fp = fopen(path, "rb");
+    struct stat st; /* opening a pipe that nobody writes to would wait for ever */
+    FILE *fp = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
     bool yes = fp && fread(head, 1, sizeof head, fp) == sizeof head && memcmp(head, "WAFERC", sizeof head) == 0;
     if (fp) fclose(fp);
     return yes;

@@ -1,8 +1,10 @@
 /* waferc: finds the subcommand, prints its messages, turns its status into the exit code. */
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,8 +46,17 @@ static wfc_status dispatch(cli_context *c, int argc, char **argv) {
     return cmd->run(c, argc - 1, argv + 1);
 }
 
+/* Were standard output closed, the next file opened would take its number, and what is printed would go into that file.
+ * The read-only place holders make such prints fail as they should. */
+static bool fill_standard_streams(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) return false;
+    return true;
+}
+
 int main(int argc, char **argv) {
     cli_context c = {0};
+    if (!fill_standard_streams()) return wfc_status_exit_code(WFC_ERR_IO);
     wfc_diag_init(&c.diag);
     /* A reader that closes the pipe early, or a file size limit, shows as an error of write and gets its exit code. */
     signal(SIGPIPE, SIG_IGN);

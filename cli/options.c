@@ -11,7 +11,7 @@
 enum { ID_VERSION = 1, MAX_OPTIONS = 40 };
 static const cli_option k_common[] = {
     {'q', "quiet", NULL, "print errors and warnings only"},
-    {'v', "verbose", NULL, "print more"},
+    {'v', "verbose", NULL, "print notes and more about the results"},
     {'h', "help", NULL, "print this text"},
     {ID_VERSION, "version", NULL, "print the version"},
     {0},

@@ -39,11 +39,15 @@ wfc_status cli_flush(cli_context *c) {
                     strerror(g_print_errno ? g_print_errno : EIO));
 }
 
+/* A note behind an error explains it (where each PE of a deadlock waits) and belongs to it; the others tell how the
+ * work went and are for -v. Running out of memory is an error without an item. */
 void cli_print_diag(const cli_context *c, const wfc_diag *d) {
     static const char *const k_severity[] = {[WFC_NOTE] = "note", [WFC_WARNING] = "warning", [WFC_ERROR] = "error"};
+    bool after_error = d->out_of_memory;
     for (size_t i = 0; i < d->count; i++) {
         const wfc_diag_item *item = &d->items[i];
-        if (c->quiet && item->severity == WFC_NOTE) continue;
+        after_error |= item->severity == WFC_ERROR;
+        if (item->severity == WFC_NOTE && !after_error && (c->quiet || !c->verbose)) continue;
         fprintf(stderr, "waferc: %s", k_severity[item->severity]);
         if (item->code[0]) fprintf(stderr, "[%s]", item->code);
         if (item->where[0]) fprintf(stderr, ": %s", item->where);
