@@ -22,6 +22,7 @@ typedef struct run {
     key *keys;
     uint32_t key_count, key_capacity;
     uint32_t **cols, *col_count; /* [member]: useful column counts, ascending */
+    uint64_t *least_bytes;       /* [member]: SRAM of a PE in the split that needs least; UINT64_MAX: none was tried */
 } run;
 
 static double fn_cost(unsigned fn) {
@@ -147,6 +148,7 @@ static wfc_status add_key(wfc_be *be, run *r, const wfc_be_split *s) {
     k->split = *s;
     k->cycles = wfc_arena_alloc(&be->arena, r->count, sizeof *k->cycles);
     if (!k->cycles) return wfc_fail_memory(be->diag);
+    bool all_fit = true;
     for (uint32_t m = 0; m < r->count; m++) {
         wfc_be_layer *l = &be->layers[r->members[m]];
         wfc_be_split keep = l->split;
@@ -158,14 +160,16 @@ static wfc_status add_key(wfc_be *be, run *r, const wfc_be_split *s) {
             l->split = *s;
             l->split.col_axis = axis;
             l->split.cols = r->cols[m][c];
-            double v = wfc_be_split_cycles(be, l, NULL);
+            uint64_t bytes = UINT64_MAX;
+            double v = wfc_be_split_cycles(be, l, &bytes);
+            if (bytes < r->least_bytes[m]) r->least_bytes[m] = bytes;
             if (v >= 0 && v < best) best = v;
             k->cycles[m][c] = v < 0 ? 1e30 : best;
         }
         l->split = keep;
-        if (best >= 1e30) return WFC_OK; /* does not fit in SRAM with any width: no key */
+        all_fit &= best < 1e30;
     }
-    r->key_count++;
+    if (all_fit) r->key_count++; /* else a member does not fit in SRAM with any width: no key */
     return WFC_OK;
 }
 
@@ -255,7 +259,9 @@ static uint8_t longest_axis(const wfc_shape *s) {
 static wfc_status fill_run(wfc_be *be, run *r) {
     r->cols = wfc_arena_alloc(&be->arena, r->count, sizeof *r->cols);
     r->col_count = wfc_arena_alloc(&be->arena, r->count, sizeof *r->col_count);
-    if (!r->cols || !r->col_count) return wfc_fail_memory(be->diag);
+    r->least_bytes = wfc_arena_alloc(&be->arena, r->count, sizeof *r->least_bytes);
+    if (!r->cols || !r->col_count || !r->least_bytes) return wfc_fail_memory(be->diag);
+    for (uint32_t m = 0; m < r->count; m++) r->least_bytes[m] = UINT64_MAX;
     wfc_be_split s = {.pc = 1, .rows = 1};
     for (unsigned d = 0; d < WFC_IR_MAX_RANK; d++) s.row_parts[d] = 1;
     for (uint32_t m = 0; m < r->count; m++) {
@@ -316,8 +322,8 @@ static wfc_status least_time(wfc_be *be, const run *runs, uint32_t n, uint32_t r
             }
         }
     }
-    qsort(times.data, times.count, sizeof *times.data, by_value);
-    size_t lo = 0, hi = times.count; /* least index that fits */
+    if (times.count) qsort(times.data, times.count, sizeof *times.data, by_value); /* none when no split fits */
+    size_t lo = 0, hi = times.count;                                               /* least index that fits */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (fits(runs, n, times.data[mid], room))
@@ -330,25 +336,39 @@ static wfc_status least_time(wfc_be *be, const run *runs, uint32_t n, uint32_t r
     return WFC_OK;
 }
 
+/* Names the member that is furthest from fitting. */
+static wfc_status no_split(wfc_be *be, const run *r) {
+    uint32_t worst = 0;
+    for (uint32_t m = 1; m < r->count; m++)
+        if (r->least_bytes[m] > r->least_bytes[worst]) worst = m;
+    const wfc_be_layer *l = &be->layers[r->members[worst]];
+    uint64_t least = r->least_bytes[worst], sram = be->t->sram_bytes;
+    if (least <= sram || least == UINT64_MAX) {
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
+                        "no split over %u x %u PEs suits this layer and the %u layers that share its rows at once; use "
+                        "a larger target",
+                        be->width, be->height, r->count - 1);
+    }
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
+                    "dealt as finely as the %u x %u PEs of target %s allow, this layer needs about %llu bytes of SRAM "
+                    "per PE; a PE has %llu, so %llu are missing. Use a larger target, or make the layer smaller",
+                    be->width, be->height, be->t->name, (unsigned long long)least, (unsigned long long)sram,
+                    (unsigned long long)(least - sram));
+}
+
 static wfc_status too_large(wfc_be *be, const run *runs, uint32_t n, uint32_t reserve) {
     uint64_t least = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const wfc_be_layer *l = &be->layers[runs[i].members[0]];
         uint32_t k, c = columns_for(&runs[i], 1e29, &k);
-        if (c == UINT32_MAX) {
-            return wfc_fail(
-                be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
-                "no split of this layer over %u x %u PEs fits the %u bytes of SRAM of a PE; use a larger target, "
-                "or make the layer smaller",
-                be->width, be->height, be->t->sram_bytes);
-        }
+        if (c == UINT32_MAX) return no_split(be, &runs[i]);
         least += c;
     }
     return wfc_fail(
         be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
-        "the model needs at least %llu columns of %u PEs for its %u layers and %u for adapters, target %s has %u; "
-        "use a larger target",
-        (unsigned long long)least, be->height, be->layer_count, reserve, be->t->name, be->width);
+        "the model needs at least %llu columns of %u PEs for its %u layers and %u for adapters, target %s has %u: %llu "
+        "are missing. Use a larger target",
+        (unsigned long long)least, be->height, be->layer_count, reserve, be->t->name, be->width,
+        (unsigned long long)(least + reserve > be->width ? least + reserve - be->width : 0));
 }
 
 static void apply(wfc_be *be, const run *r, uint32_t member, uint32_t k, uint32_t col_index) {
