@@ -315,6 +315,62 @@ START_TEST(d_waves_that_wait_for_each_other) {
 }
 END_TEST
 
+/* A sends 60 words, B passes them on word by word, C takes them in two halves. Then A sends a word to C, which C takes
+ * before its second half (`early`) or after it. */
+static tc *relay_to_halves(bool early) {
+    tc *t = tc_new(3, 1);
+    wfc_prog_class *a = tc_class(t, "a"), *b = tc_class(t, "b"), *c = tc_class(t, "c");
+    tc_lane l = tc_lane_arm(a, 0, 0, 1, 1, 0x1000, 60);
+    tc_bind_out(a, 1, 1);
+    tc_bind_out(a, 2, 3);
+    uint32_t head = a->insn_count;
+    tc_lane_next(a, &l);
+    tc_vmov(a, tc_out(a, 1, 60, 0), tc_mem(a, 0x1000, 2, 60));
+    tc_vmov(a, tc_out(a, 2, 1, 0), tc_mem(a, 0x2000, 0, 1));
+    tc_back(a, head);
+    tc_bind_in(b, 1, 1);
+    tc_bind_out(b, 1, 2);
+    tc_vmov(b, tc_out(b, 1, 60, 0), tc_in(b, 1, 60));
+    tc_back(b, 0);
+    tc_bind_in(c, 1, 2);
+    tc_bind_in(c, 2, 3);
+    tc_bind_out(c, 0, 4);
+    for (unsigned half = 0; half < 2; half++) {
+        if (half && early) tc_vmov(c, tc_mem(c, 0x2000, 0, 1), tc_in(c, 2, 1));
+        tc_vmov(c, tc_mem(c, 0x1000, 0, 30), tc_in(c, 1, 30));
+    }
+    if (!early) tc_vmov(c, tc_mem(c, 0x2000, 0, 1), tc_in(c, 2, 1));
+    tc_vmov(c, tc_out(c, 0, 1, 0), tc_mem(c, 0x2000, 0, 1));
+    tc_back(c, 0);
+    for (unsigned x = 0; x < 3; x++) tc_pe(t, x, 0, &t->p.classes[x]);
+    tc_pass(t, 0, 0, W, BR);
+    tc_pass(t, 0, 1, R, BE);
+    tc_pass(t, 1, 1, W, BR);
+    tc_pass(t, 1, 2, R, BE);
+    tc_pass(t, 2, 2, W, BR);
+    tc_pass(t, 0, 3, R, BE);
+    tc_pass(t, 1, 3, W, BE);
+    tc_pass(t, 2, 3, W, BR);
+    tc_pass(t, 2, 4, R, BE);
+    tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 60);
+    tc_stream(t, false, WFC_SIDE_EAST, 0, 4, 1);
+    return t;
+}
+
+START_TEST(relay_to_halves_is_good) {
+    tc *t = relay_to_halves(false);
+    tc_good(t);
+    tc_free(t);
+}
+END_TEST
+
+START_TEST(relay_needs_the_second_half_taken) {
+    tc *t = relay_to_halves(true);
+    tc_bad(t, "WFC-E0760", "send 60 words on colour 1", "receive 1 words of colour 3");
+    tc_free(t);
+}
+END_TEST
+
 START_TEST(reduce_where_nobody_takes) {
     tc *t = chain_reduce(4, false); /* words pass from PE to PE: an end that never reaches its receive stops them all */
     wfc_prog_class *c = &t->p.classes[3];
@@ -518,12 +574,19 @@ START_TEST(merge_order_over_samples) {
         tc_back(left, head);
         tc_bind_out(right, 0, 2);
         tc_bind_out(right, 1, 6);
+        tc_lane host = tc_lane_arm(right, 0, 0, 1, 1, 0x1000, 4);
+        head = right->insn_count;
         unsigned word = tc_out(right, 0, 4, 0), mem = tc_mem(right, 0x2000, 0, 4);
         unsigned segment = tc_out(right, 1, 4, WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP));
-        tc_vmov(right, bad ? segment : word, mem);
-        tc_vmov(right, bad ? word : segment, mem);
-        tc_back(right, 0);
+        if (!bad) tc_vmov(right, word, mem);
+        tc_lane_next(right, &host);
+        tc_vmov(right, segment, mem);
+        if (bad) tc_vmov(right, word, mem);
+        tc_back(right, head);
         uint32_t a = tc_pe(t, 0, 0, left), b = tc_pe(t, 1, 0, right);
+        tc_pass(t, a, 0, W, BE);
+        tc_pass(t, b, 0, W, BR);
+        tc_stream(t, true, WFC_SIDE_WEST, 0, 0, 4);
         tc_pass(t, a, 2, E, BR);
         tc_pass(t, a, 6, R, BE);
         tc_pass(t, b, 2, R, BW);
@@ -574,6 +637,8 @@ int main(void) {
                                   reduce_scatter_both_ways,
                                   reduce_scatter_that_waits_first,
                                   d_waves_that_wait_for_each_other,
+                                  relay_to_halves_is_good,
+                                  relay_needs_the_second_half_taken,
                                   reduce_where_nobody_takes,
                                   next_sample_waited_for_in_this_turn,
                                   output_waits_for_the_next_sample,

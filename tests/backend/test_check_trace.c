@@ -103,7 +103,11 @@ START_TEST(long_loop_is_summed_up) {
     uint32_t head = begin(c);
     tc_movi(c, 5, 0);
     tc_movi(c, 7, 0);
-    loop(c, 50000, 5); /* r5 += 3 * 50000, r6 = 9, r7 = 20 * 50000 from an inner loop */
+    tc_movi(c, 12, 1);
+    loop(c, 50000, 8); /* r5 += 3 * 50000, r6 = 9, r7 = 20 * 50000 from an inner loop, r12 stays 1, r13 = r12 * r12 */
+    tc_mov(c, 11, 12);
+    tc_mov(c, 12, 11);
+    tc_insn(c, WFC_OP_MUL, WFC_I32, 0, 13, 12, 12, NONE, 0);
     tc_alu(c, WFC_OP_ADD, 5, 5, 3);
     tc_movi(c, 6, 9);
     tc_insn(c, WFC_OP_LOOP, 0, 0, NONE, NONE, 10, 0, 2);
@@ -119,6 +123,7 @@ START_TEST(long_loop_is_summed_up) {
     tc_insn(c, WFC_OP_ADD, WFC_I32, 0, 8, 8, 10, NONE, 0);
     tc_insn(c, WFC_OP_ADD, WFC_I32, 0, 8, 8, 6, NONE, 0); /* 11 */
     tc_alu(c, WFC_OP_SUB, 8, 8, 10);                      /* 1: send once */
+    tc_insn(c, WFC_OP_MUL, WFC_I32, 0, 8, 8, 13, NONE, 0);
     tc_insn(c, WFC_OP_LOOP, 0, 0, NONE, 8, NONE, NONE, 1);
     finish(c, head);
     tc_good(t);
