@@ -267,7 +267,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             best_plan = ad->plan;
             best_cols = cols;
         }
-        if (best <= be->target_cycles || (best_plan && cols >= widest(be, index))) break;
+        if (best <= be->target_cycles || best <= be->adapter_cycles || (best_plan && cols >= widest(be, index))) break;
     }
     if (!best_plan) {
         return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,

@@ -145,6 +145,7 @@ typedef struct wfc_be {
     int32_t *output_stream; /* [outputs] */
     int32_t *layer_of;      /* [nodes] layer whose `out` it is, -1 */
     double target_cycles;   /* the plan's slowest layer */
+    double adapter_cycles;  /* what an adapter may take before it gets wider, beyond target_cycles */
     double predicted_delta_t;
 } wfc_be;
 

@@ -2,24 +2,47 @@
 #include "backend/check/check.h"
 #include "backend/plan.h"
 
-/* Widths depend on the adapters, adapters on the splits: plan with a reserve of columns until both fit. */
-static wfc_status plan_and_connect(wfc_be *be) {
+/* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do. A plan that
+ * fails for its reserve says nothing about the model. */
+static wfc_status plan_rounds(wfc_be *be, bool *fits) {
+    wfc_diag *diag = be->diag;
     uint32_t reserve = 0;
-    for (unsigned round = 0; round < 8; round++) {
-        WFC_TRY(wfc_be_plan(be, reserve));
+    for (unsigned round = 0; round < 6; round++) {
+        be->diag = reserve ? NULL : diag;
+        wfc_status s = wfc_be_plan(be, reserve);
+        be->diag = diag;
+        if (s == WFC_ERR_NO_FIT && reserve) return WFC_OK;
+        WFC_TRY(s);
         WFC_TRY(wfc_be_make_streams(be));
         uint32_t columns = 0, adapters = 0;
         for (size_t i = 0; i < be->slabs.count; i++) {
             columns += be->slabs.data[i].w;
             if (be->slabs.data[i].is_adapter) adapters += be->slabs.data[i].w;
         }
-        if (columns <= be->width) return WFC_OK;
+        *fits = columns <= be->width;
+        if (*fits) return WFC_OK;
         reserve = reserve < adapters ? adapters : reserve + columns - be->width;
     }
-    return wfc_fail(
-        be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
-        "layers and the adapters between them do not fit %u columns of target %s together; use a larger target",
-        be->width, be->t->name);
+    return WFC_OK;
+}
+
+/* Widths depend on the adapters, adapters on the splits. Where both do not fit, adapters may take longer, in steps of
+ * two, and so be narrower. */
+static wfc_status plan_and_connect(wfc_be *be) {
+    bool fits = false;
+    for (unsigned step = 0; step < 16; step++) {
+        WFC_TRY(plan_rounds(be, &fits));
+        if (fits) return WFC_OK;
+        for (size_t i = 0; i < be->adapters.count && step == 0; i++) {
+            if (be->adapters.data[i].predicted_cycles > be->adapter_cycles)
+                be->adapter_cycles = be->adapters.data[i].predicted_cycles;
+        }
+        be->adapter_cycles *= 2;
+    }
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
+                    "%u layers and the %zu adapters between them do not fit %u columns of target %s together; use a "
+                    "larger target",
+                    be->layer_count, be->adapters.count, be->width, be->t->name);
 }
 
 static wfc_status compile(wfc_be *be, wfc_program *out) {

@@ -42,13 +42,23 @@ static wfc_status step(gen *m) {
     return keep(m, out);
 }
 
+/* Whether the outputs so far depend on v. */
+static bool is_live(const gen *m, wfc_value v) {
+    bool live[1024] = {false};
+    for (size_t i = 0; i < m->g->outputs.count; i++) live[m->g->outputs.data[i].value.i] = true;
+    for (size_t i = m->g->nodes.count; i-- > v.i;) {
+        const wfc_node *n = &m->g->nodes.data[i];
+        for (uint32_t k = 0; live[i] && k < n->operand_count; k++)
+            live[wfc_ir_operand(m->g, (wfc_value){(uint32_t)i}, k).i] = true;
+    }
+    return live[v.i];
+}
+
 /* What nobody reads becomes an output, some of the others as well, now and then through a view or twice. */
 static wfc_status add_outputs(gen *m) {
     uint32_t last = m->count;
     for (uint32_t i = last; i-- > 0 && m->outputs < 8;) {
-        bool read = false;
-        for (size_t k = 0; k < m->g->operands.count; k++) read |= wfc_value_eq(m->g->operands.data[k], m->values[i]);
-        if (read && !gen_chance(m, 8) && (i > 0 || m->outputs > 0)) continue;
+        if (is_live(m, m->values[i]) && !gen_chance(m, 8)) continue;
         wfc_value v = m->values[i];
         if (gen_chance(m, 20)) WFC_TRY(gen_view(m, v, 1 + gen_pick(m, 2), &v));
         WFC_TRY(gen_output(m, v));
