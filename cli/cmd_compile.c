@@ -64,10 +64,8 @@ static void summary(const cli_context *c, const char *path, const wfc_program *p
             p->predicted_delta_t_cycles);
 }
 
-/* The graph borrows from the import, so it goes first. */
-static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
-    const char *base = strrchr(model, '/');
-    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model};
+static wfc_status compile_graph(cli_context *c, state *st, const char *name, const wfc_target *target, wfc_graph *g) {
+    wfc_compile_options opt = {.seed = st->seed, .model_name = name};
     wfc_program program;
     cli_stage(c, "optimising the graph");
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
@@ -80,6 +78,13 @@ static wfc_status compile_graph(cli_context *c, state *st, const char *model, co
     return s;
 }
 
+/* The file's name without its folders, which the program keeps; programs hold UTF-8, a path need not. Caller frees. */
+static char *model_name(const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    return wfc_is_utf8(base) ? wfc_strdup(base) : wfc_escape(base, strlen(base), SIZE_MAX / 8);
+}
+
+/* The graph borrows from the import, so it goes first. */
 static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_target target;
     wfc_graph g;
@@ -90,7 +95,9 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_graph_init(&g);
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
-    if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g);
+    char *name = model_name(model);
+    if (s == WFC_OK) s = name ? compile_graph(c, st, name, &target, &g) : wfc_fail_memory(&c->diag);
+    wfc_free(name);
     wfc_graph_deinit(&g);
     wfc_import_destroy(import);
     wfc_target_deinit(&target);

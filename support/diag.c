@@ -2,7 +2,6 @@
 
 #include "support/mem.h"
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +38,20 @@ static size_t printable_utf8(const uint8_t *s, size_t n) {
     if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
         return 0;
     return len;
+}
+
+bool wfc_is_utf8(const char *text) {
+    const uint8_t *s = (const uint8_t *)text;
+    while (*s) {
+        unsigned extra = s[0] < 0x80 ? 0 : s[0] >= 0xc2 && s[0] < 0xe0 ? 1 : (s[0] & 0xf0) == 0xe0 ? 2 : 3;
+        if (extra == 3 && (s[0] < 0xf0 || s[0] > 0xf4)) return false;
+        for (unsigned i = 1; i <= extra; i++)
+            if ((s[i] & 0xc0) != 0x80) return false;
+        if (extra == 2 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) return false;
+        if (extra == 3 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))) return false;
+        s += extra + 1;
+    }
+    return true;
 }
 
 char *wfc_escape(const char *text, size_t n, size_t max_out) {

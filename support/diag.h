@@ -8,6 +8,7 @@
 #define WFC_SUPPORT_DIAG_H
 
 #include "support/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum wfc_severity { WFC_NOTE, WFC_WARNING, WFC_ERROR } wfc_severity;
@@ -40,5 +41,7 @@ wfc_status wfc_fail_memory(wfc_diag *d);
 /* Escapes `n` bytes of text into a malloc'ed string (caller frees), cut at `max_out` bytes with "..."; NULL when out of
  * memory. */
 char *wfc_escape(const char *text, size_t n, size_t max_out);
+/* Whether a NUL-terminated text is strict UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
+bool wfc_is_utf8(const char *text);
 
 #endif

@@ -8,25 +8,10 @@ static void bad(wfc_verifier *v, const char *part, const char *problem) {
     wfc_verify_error(v, WFC_ERR_INPUT, "WFC-E1301", UINT32_MAX, part, "%s", problem);
 }
 
-/* Strict UTF-8: no overlong forms, no surrogates. Names that are not were to be escaped by whoever made the program. */
-static bool is_utf8(const char *text) {
-    const uint8_t *s = (const uint8_t *)text;
-    while (*s) {
-        unsigned extra = s[0] < 0x80 ? 0 : s[0] >= 0xc2 && s[0] < 0xe0 ? 1 : (s[0] & 0xf0) == 0xe0 ? 2 : 3;
-        if (extra == 3 && (s[0] < 0xf0 || s[0] > 0xf4)) return false;
-        for (unsigned i = 1; i <= extra; i++)
-            if ((s[i] & 0xc0) != 0x80) return false;
-        if (extra == 2 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) return false;
-        if (extra == 3 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))) return false;
-        s += extra + 1;
-    }
-    return true;
-}
-
 static void check_text(wfc_verifier *v, const char *s, const char *part) {
     if (!s)
         bad(v, part, "a name is missing");
-    else if (!is_utf8(s))
+    else if (!wfc_is_utf8(s)) /* those were to be escaped or refused by whoever made the program */
         bad(v, part, "a name is not UTF-8");
 }
 

@@ -42,6 +42,26 @@ START_TEST(escape_cuts) {
 }
 END_TEST
 
+START_TEST(utf8_table) {
+    static const struct {
+        const char *text;
+        bool good;
+    } rows[] = {{"", true},
+                {"\x01 control bytes are UTF-8\n", true},
+                {"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x99\x82 \xf4\x8f\xbf\xbf", true},
+                {"\xff", false},
+                {"\xc0\xaf", false},         /* overlong */
+                {"\xe0\x9f\xbf", false},     /* overlong */
+                {"\xf0\x8f\xbf\xbf", false}, /* overlong */
+                {"\xed\xa0\x80", false},     /* surrogate */
+                {"\xf4\x90\x80\x80", false}, /* beyond U+10FFFF */
+                {"\xe2\x82", false},         /* cut off */
+                {"\xbf", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_msg(wfc_is_utf8(rows[i].text) == rows[i].good, "row %zu", i);
+}
+END_TEST
+
 static wfc_status fails(wfc_diag *d) {
     return wfc_fail(d, WFC_ERR_INPUT, "WFC-E0042",
                     "no\x1b"
@@ -90,6 +110,7 @@ int main(void) {
     TCase *c = tcase_create("all");
     tcase_add_test(c, escape_table);
     tcase_add_test(c, escape_cuts);
+    tcase_add_test(c, utf8_table);
     tcase_add_test(c, items_keep_order_and_severity);
     tcase_add_test(c, out_of_memory_is_remembered_at_every_allocation);
     suite_add_tcase(s, c);
