@@ -250,8 +250,9 @@ static bool binding_fits(wfc_be_asm *a, const char *side, uint8_t queue, uint8_t
 #endif
 #ifndef WFC_OFF_CCOLOURS
     if (colour >= a->target->colours) {
-        wfc_be_asm_no_fit(a, "WFC-E0707", "colour %u is needed, the target has %u colours; fewer tensors may pass here",
-                          colour, a->target->colours);
+        wfc_be_asm_no_fit(a, "WFC-E0707",
+                          "colour %u is needed, target %s has %u (0 to %u); use a target with more colours", colour,
+                          a->target->name, a->target->colours, a->target->colours - 1u);
         return false;
     }
 #else

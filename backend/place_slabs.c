@@ -49,9 +49,11 @@ static wfc_status colour(wfc_be *be, item *items, size_t n) {
         for (unsigned k = 0; k < items[i].need; k++) {
             while (c < be->t->colours && (used >> c & 1u)) c++;
             if (c >= be->t->colours) {
-                return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7040", be->g->name,
-                                "more than %u colours are live at column %u: too many tensors pass it at once",
-                                be->t->colours, items[i].first);
+                return wfc_fail(
+                    be->diag, WFC_ERR_NO_FIT, "WFC-E7040", be->g->name,
+                    "target %s has %u colours, and the tensors and partial sums that pass column %u at once need "
+                    "more. Use a target with more colours",
+                    be->t->name, be->t->colours, items[i].first);
             }
             items[i].colours[k] = (uint8_t)c++;
         }
@@ -150,8 +152,10 @@ static wfc_status columns(wfc_be *be) {
     wfc_diag_add(be->diag, WFC_NOTE, "WFC-N7043", be->g->name, "floorplan: %s", plan.report);
     wfc_be_floorplan_deinit(&plan);
     if (x > be->width) {
-        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7041", be->g->name,
-                        "layers and adapters need %u columns, target %s has %u", x, be->t->name, be->width);
+        return wfc_fail(
+            be->diag, WFC_ERR_NO_FIT, "WFC-E7041", be->g->name,
+            "layers and adapters need %u columns of PEs, target %s has %u: %u are missing. Use a wider target", x,
+            be->t->name, be->width, x - be->width);
     }
     return WFC_OK;
 }

@@ -83,9 +83,10 @@ static wfc_status place_weights(rig *r, const uint32_t *extent, const uint32_t *
         total *= extent[order[i]];
     }
     if (4 * total > r->be->t->sram_bytes) {
-        return wfc_fail(r->be->diag, WFC_ERR_NO_FIT, "WFC-E7032", r->l->name,
-                        "the weights of a PE take %llu bytes, SRAM has %u", (unsigned long long)(4 * total),
-                        r->be->t->sram_bytes);
+        return wfc_fail(
+            r->be->diag, WFC_ERR_NO_FIT, "WFC-E7032", r->l->name,
+            "the weights of one PE take %llu bytes, its SRAM has %u; use a larger target, or make the layer smaller",
+            (unsigned long long)(4 * total), r->be->t->sram_bytes);
     }
     float *data = wfc_calloc((size_t)total, sizeof *data);
     if (!data) return wfc_fail_memory(r->be->diag);
