@@ -213,7 +213,7 @@ typedef struct wfc_engine {
     in_stream *ins;
     out_stream *outs;
     host_port *ports;
-    uint32_t in_count, out_count, port_count, outs_open;
+    uint32_t in_count, out_count, port_count, ins_open, outs_open; /* open: streams with words to come */
     uint32_t *port_streams;
 
     uint64_t now, end; /* end: last collection, once all are granted */

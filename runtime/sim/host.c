@@ -56,6 +56,7 @@ static wfc_status load_input(wfc_engine *e, const wfc_prog_tensor *t, const wfc_
     po->streams[po->count++] = index;
     e->chans[c].pusher = 2 * e->nodes + k;
     e->ins[index] = (in_stream){e->io->inputs[index], 0, (uint64_t)s->words * e->io->samples, c};
+    if (e->ins[index].total) e->ins_open++;
     e->in_count++;
     return WFC_OK;
 }
@@ -106,7 +107,7 @@ wfc_status host_load(wfc_engine *e) {
         wake[i] = NEVER;
         e->all[i] = i;
     }
-    if (outs && e->outs_open == 0) e->end = 0; /* nothing to wait for: no samples */
+    if (outs && e->outs_open == 0 && e->ins_open == 0) e->end = 0; /* nothing to wait for: no samples */
     return WFC_OK;
 }
 
@@ -120,6 +121,14 @@ void host_unload(wfc_engine *e) {
     wfc_free(e->is_due);
 }
 
+/* The run ends when every declared word is outside: inputs injected, outputs collected. */
+static void close_run(wfc_engine *e) {
+    if (e->ins_open || e->outs_open) return;
+    e->end = e->now;
+    for (uint32_t i = 0; i < e->out_count; i++)
+        if (e->outs[i].last > e->end) e->end = e->outs[i].last;
+}
+
 void port_visit(wfc_engine *e, uint32_t index) {
     host_port *po = &e->ports[index];
     for (uint32_t i = 0; i < po->count; i++) {
@@ -127,6 +136,7 @@ void port_visit(wfc_engine *e, uint32_t index) {
         in_stream *s = &e->ins[po->streams[k]];
         if (s->next == s->total || !chan_can_push(e, s->chan)) continue;
         chan_push(e, s->chan, s->words[s->next++], false);
+        if (s->next == s->total && --e->ins_open == 0) close_run(e);
         if (e->result->words_injected++ == 0) e->result->first_inject_cycle = e->now;
         po->pointer = (k + 1) % po->count;
         e->last_moved = e->now;
@@ -153,8 +163,5 @@ void host_collect(wfc_engine *e, uint32_t stream, uint32_t value, bool ctl) {
         uint64_t *done = &e->result->completion_cycles[s->next / s->per_sample - 1];
         if (at + 1 > *done) *done = at + 1;
     }
-    if (s->next < s->total || --e->outs_open > 0) return;
-    e->end = 0;
-    for (uint32_t i = 0; i < e->out_count; i++)
-        if (e->outs[i].last > e->end) e->end = e->outs[i].last;
+    if (s->next == s->total && --e->outs_open == 0) close_run(e);
 }

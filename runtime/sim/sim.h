@@ -38,7 +38,7 @@ typedef struct wfc_sim_io {
 } wfc_sim_io;
 
 typedef struct wfc_sim_result {
-    uint64_t cycles;                     /* last word collected, t + 1 */
+    uint64_t cycles;                     /* last word injected or collected, t + 1 */
     uint64_t first_inject_cycle;         /* of the first word */
     uint64_t *completion_cycles;         /* [samples] when the last word of the sample was collected, + 1; malloc'ed */
     uint64_t (*layer_cause)[WFC_CAUSES]; /* [layer_count] PE cycles by cause; malloc'ed */
@@ -49,9 +49,9 @@ typedef struct wfc_sim_result {
 } wfc_sim_result;
 void wfc_sim_result_deinit(wfc_sim_result *r);
 
-/* Runs until all output words of all samples are collected. WFC_ERR_STOPPED: deadlock (explained per blocked PE: PE,
- * layer, task or microthread, colour, n of m words), trap (PE, task, pc, cause), or max_cycles. `io` NULL: program
- * without streams runs until every PE is idle (fabric tests). */
+/* Runs until all input words of all samples are injected and all output words collected. WFC_ERR_STOPPED: deadlock
+ * (explained per blocked PE: PE, layer, task or microthread, colour, n of m words), trap (PE, task, pc, cause), or
+ * max_cycles. `io` NULL: program without streams runs until every PE is idle (fabric tests). */
 WFC_MUST_USE wfc_status wfc_sim_run(const wfc_program *p, const wfc_sim_options *opt, const wfc_sim_io *io,
                                     wfc_diag *diag, wfc_sim_result *out);
 
