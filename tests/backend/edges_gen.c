@@ -214,11 +214,10 @@ wfc_status gen_map(gen *m, wfc_value x, wfc_value *out) {
     return named(m, *out, "map");
 }
 
-static bool broadcasts(const wfc_shape *x, const wfc_shape *y) { /* y into x */
-    if (y->rank > x->rank) return false;
-    for (unsigned d = 0; d < y->rank; d++) {
-        uint32_t a = x->dims[x->rank - y->rank + d];
-        if (y->dims[d] != a && y->dims[d] != 1) return false;
+static bool broadcasts(const wfc_shape *x, const wfc_shape *y) {
+    for (unsigned d = 1; d <= x->rank && d <= y->rank; d++) {
+        uint32_t a = x->dims[x->rank - d], b = y->dims[y->rank - d];
+        if (a != b && a != 1 && b != 1) return false;
     }
     return true;
 }

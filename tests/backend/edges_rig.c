@@ -20,6 +20,7 @@ typedef struct rig {
     gen_match match;
     wfc_target target;
     uint16_t ports[2][64];
+    wfc_xy bad_pe;
     wfc_program program;
     wfc_tensor_list sets[SETS];
     wfc_tensor in[SETS][MAX_TENSORS], want[SETS][MAX_TENSORS]; /* in: views of the sets' tensors */
@@ -28,6 +29,12 @@ typedef struct rig {
 } rig;
 
 static wfc_status make(rig *r, wfc_graph *g) {
+    if (r->o->text) {
+        r->match = r->o->match;
+        wfc_graph_deinit(g);
+        wfc_status s = wfc_ir_parse(r->o->text, strlen(r->o->text), "text", &r->diag, g);
+        return s;
+    }
     gen m = {.g = g, .diag = &r->diag, .rng = r->o->seed * 7919 + 17, .max_elems = r->o->max_elems};
     wfc_status s = r->o->make(&m);
     r->match = m.match;
@@ -41,6 +48,11 @@ static wfc_status make_target(rig *r, wfc_target *base) {
     wfc_target *t = &r->target;
     t->height = (uint16_t)(r->o->least_height + wfc_rng_next(&rng) % (r->o->most_height - r->o->least_height + 1u));
     t->width = (uint16_t)(r->o->least_width + wfc_rng_next(&rng) % (r->o->most_width - r->o->least_width + 1u));
+    if (r->o->has_bad_pe) {
+        r->bad_pe = r->o->bad_pe;
+        t->bad_pes = &r->bad_pe;
+        t->bad_pe_count = 1;
+    }
     for (unsigned side = 0; side < 2; side++) {
         bool all = r->o->all_ports || wfc_rng_next(&rng) % 10 < 7;
         uint16_t always = (uint16_t)(wfc_rng_next(&rng) % t->height);
@@ -67,9 +79,11 @@ static wfc_status fill_inputs(rig *r) {
             const wfc_node *n = &r->before.nodes.data[i];
             if (n->op != WFC_CORE_INPUT) continue;
             wfc_tensor x;
-            WFC_TRY(wfc_tensor_init(&x, WFC_F32, n->shape.rank, n->shape.dims));
+            wfc_dtype type = (wfc_dtype)n->dtype;
+            WFC_TRY(wfc_tensor_init(&x, type, n->shape.rank, n->shape.dims));
             uint64_t elems = wfc_tensor_elems(&x);
-            for (uint64_t k = 0; k < elems; k++) ((float *)x.data)[k] = ((float)(wfc_rng_next(&rng) % 33) - 16.0f) / 4;
+            for (uint64_t k = 0; k < elems; k++)
+                wfc_dtype_set(type, x.data, (size_t)k, ((double)(wfc_rng_next(&rng) % 33) - 16.0) / 4);
             r->in[s][r->inputs++] = x;
             WFC_TRY(wfc_tensor_list_take(&r->sets[s], n->u.input.host_name, &x, &r->diag));
         }
@@ -264,6 +278,11 @@ rig_outcome rig_check(const rig_options *o, rig_tally *t) {
     t->failed += out == RIG_FAILED;
     static const char *const names[] = {"right", "does not fit", "refused", "FAILED"};
     if (o->print || out == RIG_FAILED) print_all(r, names[out]);
+    for (size_t i = 0, n = 0; o->message && i < r->diag.count && n < 500; i++) {
+        const wfc_diag_item *d = &r->diag.items[i];
+        if (d->severity == WFC_ERROR)
+            n += (size_t)snprintf(o->message + n, 512 - n, "%s %s: %s\n", d->code, d->where, d->text);
+    }
     for (unsigned s = 0; s < SETS; s++) {
         wfc_tensor_list_deinit(&r->sets[s]);
         for (unsigned k = 0; k < MAX_TENSORS; k++) wfc_tensor_deinit(&r->want[s][k]);

@@ -2,12 +2,17 @@
 #ifndef WFC_TESTS_BACKEND_EDGES_RIG_H
 #define WFC_TESTS_BACKEND_EDGES_RIG_H
 
+#include "runtime/program/target.h"
 #include "tests/backend/edges_gen.h"
 
 typedef wfc_status (*rig_make)(gen *m); /* adds inputs, operators and outputs; equal rng, equal graph */
 
 typedef struct rig_options {
     uint64_t seed;
+    const char *text; /* the graph, instead of `make`; `match` says how it compares */
+    gen_match match;
+    wfc_xy bad_pe; /* of the target, where has_bad_pe */
+    bool has_bad_pe;
     rig_make make;
     uint32_t max_elems;
     uint16_t least_height, most_height, least_width, most_width; /* of the fabric */
@@ -15,7 +20,8 @@ typedef struct rig_options {
     uint32_t jitters; /* further runs whose outputs must be equal, bit for bit */
     bool no_skip;     /* one more, whose cycles must be equal too */
     bool twice;       /* compile again: the same bytes */
-    bool print;       /* the graph, the layers and the values */
+    bool print;       /* the graph and the layers */
+    char *message;    /* [512] receives the errors of a graph that was not run; may be NULL */
 } rig_options;
 
 typedef enum rig_outcome { RIG_OK = 0, RIG_NO_FIT, RIG_REFUSED, RIG_FAILED } rig_outcome;
