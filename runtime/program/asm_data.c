@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPEATED_VALUES = 1 << 16 };
+/* A few lines of text can ask for terabytes: a range of PEs, each with a repeated value. */
+enum { MAX_REPEATED_VALUES = 1 << 16, MAX_WRITTEN_BYTES = 1 << 30 };
 
 wfc_status wfc_asm_range(wfc_asm *a, uint32_t *out_first, uint32_t *out_count) {
     WFC_TRY(wfc_asm_u32(a, "the first row", out_first));
@@ -150,9 +151,16 @@ static wfc_status one_value(wfc_asm *a, double *out) {
     return WFC_OK;
 }
 
+static wfc_status check_room(wfc_asm *a) {
+    if (a->bulk.count <= MAX_WRITTEN_BYTES) return WFC_OK;
+    return wfc_asm_fail(a, "the data written for the PEs take more than %d bytes; let PEs with equal data share rows",
+                        MAX_WRITTEN_BYTES);
+}
+
 /* VALUE, or COUNT * VALUE */
 static wfc_status repeated_value(wfc_asm *a, wfc_dtype type) {
     double v, n = 1;
+    WFC_TRY(check_room(a));
     if (wfc_asm_take(a, "seq")) return sequence(a, type);
     WFC_TRY(one_value(a, &v));
     if (wfc_asm_take(a, "*")) {
@@ -169,6 +177,7 @@ static wfc_status repeated_value(wfc_asm *a, wfc_dtype type) {
 wfc_status wfc_asm_values(wfc_asm *a, uint64_t *out_offset, uint64_t *out_bytes) {
     *out_offset = a->bulk.count;
     if (wfc_asm_take(a, "hex")) {
+        WFC_TRY(check_room(a));
         do WFC_TRY(wfc_asm_hex(a, &a->bulk));
         while (a->lex.tok.kind == WFC_TOK_STRING);
     } else {
