@@ -158,7 +158,7 @@ static void check_node(wfc_be *be, const wfc_node *n, wfc_value v) {
         }
     }
     if (n->op == WFC_CORE_CONTRACT && wfc_ir_node_c(be->g, wfc_ir_operand(be->g, v, 0))->op == WFC_CORE_CONST) {
-        refuse(be, n, "both operands are constants; the fold pass did not run");
+        refuse(be, n, "its first operand is a constant, which no kernel has; only the second may be one");
     }
 }
 
@@ -192,27 +192,73 @@ static wfc_status new_layer(wfc_be *be, const wfc_value *nodes, uint32_t count, 
     return WFC_OK;
 }
 
+/* Operands of the nodes that come over the fabric. */
+static uint32_t count_edges(const wfc_graph *g, const wfc_value *nodes, uint32_t count) {
+    uint32_t edges = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < wfc_ir_node_c(g, nodes[i])->operand_count; k++) {
+            wfc_value o = wfc_ir_operand(g, nodes[i], k);
+            bool inside = wfc_ir_node_c(g, o)->op == WFC_CORE_CONST;
+            for (uint32_t q = 0; q < i; q++) inside |= wfc_value_eq(nodes[q], o);
+            edges += !inside;
+        }
+    }
+    return edges;
+}
+
+/* Whether nodes[m - 1] is all that the nodes from m on read of those before. */
+static bool one_result(const wfc_graph *g, const wfc_value *nodes, uint32_t count, uint32_t m) {
+    for (uint32_t i = m; i < count; i++) {
+        for (uint32_t k = 0; k < wfc_ir_node_c(g, nodes[i])->operand_count; k++) {
+            wfc_value o = wfc_ir_operand(g, nodes[i], k);
+            for (uint32_t q = 0; q + 1 < m; q++) {
+                if (wfc_value_eq(nodes[q], o)) return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Layers for nodes that end in one result: one, or several where a PE has too few microthreads for all that one would
+ * read. Each input has one, so have the output and the two chains of a contract. */
+static wfc_status add_layers(wfc_be *be, const wfc_value *nodes, uint32_t count) {
+    while (count > 0) {
+        bool contract = wfc_ir_node_c(be->g, nodes[0])->op == WFC_CORE_CONTRACT;
+        uint32_t others = contract ? 3 : 1, limit = WFC_BE_MAX_EDGES, n = 0;
+        if (be->t->microthreads < limit + others)
+            limit = be->t->microthreads > others ? be->t->microthreads - others : 1;
+        for (uint32_t m = 1; m <= count; m++) {
+            if (!one_result(be->g, nodes, count, m)) continue;
+            if (n == 0 || count_edges(be->g, nodes, m) <= limit) n = m;
+        }
+        WFC_TRY(new_layer(be, nodes, n, nodes[n - 1]));
+        be->layer_of[nodes[n - 1].i] = (int32_t)be->layer_count - 1;
+        nodes += n;
+        count -= n;
+    }
+    return WFC_OK;
+}
+
 /* Cuts a group where the kernels need it: before a contract (a prologue), and where the tail would move channels. */
 static wfc_status add_group(wfc_be *be, const wfc_value *nodes, uint32_t count) {
-    uint32_t start = 0;
     for (uint32_t i = 1; i < count; i++) {
         if (wfc_ir_node_c(be->g, nodes[i])->op != WFC_CORE_CONTRACT) continue;
-        WFC_TRY(new_layer(be, nodes + start, i - start, nodes[i - 1]));
-        be->layer_of[nodes[i - 1].i] = (int32_t)be->layer_count - 1;
-        start = i;
+        WFC_TRY(add_layers(be, nodes, i));
+        nodes += i;
+        count -= i;
+        i = 0;
     }
-    WFC_TRY(new_layer(be, nodes + start, count - start, nodes[count - 1]));
-    wfc_be_layer *l = &be->layers[be->layer_count - 1];
-    be->layer_of[l->out.i] = (int32_t)be->layer_count - 1;
-    if (!l->has_contract || l->node_count == 1 || tail_keeps_channels(be->g, l)) return WFC_OK;
-    /* The head alone, then the tail as a layer of its own. */
-    be->layer_of[l->out.i] = -1;
-    be->layer_count--;
-    WFC_TRY(new_layer(be, nodes + start, 1, nodes[start]));
-    be->layer_of[nodes[start].i] = (int32_t)be->layer_count - 1;
-    WFC_TRY(new_layer(be, nodes + start + 1, count - start - 1, nodes[count - 1]));
-    be->layer_of[nodes[count - 1].i] = (int32_t)be->layer_count - 1;
-    return WFC_OK;
+    uint32_t head = 0;
+    if (count > 1 && wfc_ir_node_c(be->g, nodes[0])->op == WFC_CORE_CONTRACT) {
+        wfc_be_layer whole = {.chan_axis = -1, .chan_var = -1, .red_var = -1, .red_axis = -1, .node_count = count};
+        whole.nodes = wfc_arena_alloc(&be->arena, count, sizeof *whole.nodes);
+        if (!whole.nodes) return wfc_fail_memory(be->diag);
+        memcpy(whole.nodes, nodes, count * sizeof *nodes);
+        contract_roles(be->g, &whole);
+        head = tail_keeps_channels(be->g, &whole) ? 0 : 1;
+    }
+    WFC_TRY(add_layers(be, nodes, head));
+    return add_layers(be, nodes + head, count - head);
 }
 
 /* Whether a view reads each element of its root exactly once: then the host can undo it by its collecting order. */

@@ -66,6 +66,27 @@ static const odd cases[] = {
                IN("f", "4") "  %z = map(%a, %b, %c, %d, %e, %f) {\"add(add(add(a,b),add(c,d)),add(e,f))\"} : f32[4] "
                             "loc(\"sum6\")\n" OUT("z")),
      GEN_EXACT, NULL, false, false},
+    {"a sum of nine tensors, one after the other",
+     GRAPH(IN("a", "4") IN("b", "4") IN("c", "4") IN("d", "4") IN("e", "4") IN("f", "4") IN("g", "4") IN("h", "4")
+               IN("i", "4") "  %p = map(%a, %b) {\"add(a,b)\"} : f32[4] loc(\"p\")\n"
+                            "  %q = map(%p, %c) {\"add(a,b)\"} : f32[4] loc(\"q\")\n"
+                            "  %r = map(%q, %d) {\"add(a,b)\"} : f32[4] loc(\"r\")\n"
+                            "  %s = map(%r, %e) {\"add(a,b)\"} : f32[4] loc(\"s\")\n"
+                            "  %t = map(%s, %f) {\"add(a,b)\"} : f32[4] loc(\"t\")\n"
+                            "  %u = map(%t, %g) {\"add(a,b)\"} : f32[4] loc(\"u\")\n"
+                            "  %v = map(%u, %h) {\"add(a,b)\"} : f32[4] loc(\"v\")\n"
+                            "  %w = map(%v, %i) {\"add(a,b)\"} : f32[4] loc(\"w\")\n" OUT("w")),
+     GEN_EXACT, NULL, false, false},
+    {"a product with five joins behind it",
+     GRAPH(IN("x", "4,6") IN("b", "4,5") IN("c", "4,5") IN("d", "4,5") IN("e", "5") IN(
+         "f", "4,5") "  const %k : f32[6,5] = {1,2,3,4,5,6,7,8,9,1,1,2,3,4,5,6,7,8,9,1,1,2,3,4,5,6,7,8,9,1}\n"
+                     "  %p = contract(%x, %k) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=6\"} : f32[4,5] loc(\"p\")\n"
+                     "  %q = map(%p, %b) {\"add(a,b)\"} : f32[4,5] loc(\"q\")\n"
+                     "  %r = map(%q, %c) {\"add(a,b)\"} : f32[4,5] loc(\"r\")\n"
+                     "  %s = map(%r, %d) {\"add(a,b)\"} : f32[4,5] loc(\"s\")\n"
+                     "  %t = map(%s, %e) {\"add(a,b)\"} : f32[4,5] loc(\"t\")\n"
+                     "  %u = map(%t, %f) {\"add(a,b)\"} : f32[4,5] loc(\"u\")\n" OUT("u")),
+     GEN_EXACT, NULL, false, false},
     {"more broadcast axes than a descriptor has",
      GRAPH(IN("x", "2,3,2,3,2,3,2,3") IN(
          "y", "2,1,2,1,2,1,2,1") "  %z = map(%x, %y) {\"add(a,b)\"} : f32[2,3,2,3,2,3,2,3] loc(\"broad\")\n" OUT("z")),

@@ -20,6 +20,18 @@ static wfc_status partner(gen *m, wfc_value x, wfc_value *out) {
     return gen_chance(m, 40) ? gen_view(m, gen_chance(m, 60) ? x : *out, 1, out) : WFC_OK;
 }
 
+/* Several joins in a row, which one group takes: more than one PE can receive. */
+static wfc_status chain(gen *m, wfc_value x, wfc_value *out) {
+    *out = x;
+    for (uint32_t k = 0, n = 2 + gen_pick(m, 8); k < n; k++) {
+        wfc_value y, before = *out;
+        WFC_TRY(partner(m, x, &y));
+        if (wfc_shape_elems(gen_shape(m, y)) > wfc_shape_elems(gen_shape(m, x))) continue;
+        WFC_TRY(gen_join(m, before, y, out));
+    }
+    return WFC_OK;
+}
+
 static wfc_status step(gen *m) {
     wfc_value x = gen_any(m), y, out = x;
     uint32_t kind = gen_pick(m, 12);
@@ -35,6 +47,9 @@ static wfc_status step(gen *m) {
         }
     } else if (kind == 4) {
         WFC_TRY(gen_softmax(m, x, &out));
+    } else if (kind == 6) {
+        if (gen_chance(m, 50)) WFC_TRY(gen_operator(m, x, &x));
+        WFC_TRY(chain(m, x, &out));
     } else if (kind == 5) {
         WFC_TRY(gen_view(m, x, 1 + gen_pick(m, 3), &out));
     }
