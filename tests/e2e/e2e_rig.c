@@ -100,6 +100,47 @@ void e2e_other_weights(wfc_program *p, uint64_t seed) {
     }
 }
 
+static bool has_data(const wfc_program *p, const wfc_prog_pe *pe, const wfc_prog_array *a) {
+    for (uint32_t k = pe->data_first; k < pe->data_first + pe->data_count; k++)
+        if (p->data[k].addr < (uint32_t)a->addr + a->bytes && a->addr < p->data[k].addr + p->data[k].bytes) return true;
+    return false;
+}
+
+wfc_status e2e_ones(wfc_program *p) {
+    enum { ONES = 1 << 14 };
+    uint8_t *bulk = wfc_arena_alloc(&p->arena, p->bulk_bytes + ONES * sizeof(float), 1);
+    WFC_VEC(wfc_prog_data) data = {0};
+    const float one = 1;
+    wfc_status s = bulk ? WFC_OK : WFC_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < ONES && s == WFC_OK; i++) memcpy(bulk + p->bulk_bytes + i * sizeof one, &one, sizeof one);
+    for (uint32_t i = 0; i < p->pe_count && s == WFC_OK; i++) {
+        wfc_prog_pe *pe = &p->pes[i];
+        if (pe->class_index == UINT32_MAX) continue;
+        const wfc_prog_class *c = &p->classes[pe->class_index];
+        const size_t first = data.count;
+        for (uint32_t k = 0; k < pe->data_count && s == WFC_OK; k++)
+            s = wfc_vec_push(&data, p->data[pe->data_first + k]);
+        for (uint32_t k = 0; k < c->array_count && s == WFC_OK; k++) {
+            const wfc_prog_array *a = &c->arrays[k];
+            wfc_prog_data ones = {.addr = a->addr, .bytes = a->bytes, .bulk_offset = p->bulk_bytes};
+            if (!has_data(p, pe, a)) s = wfc_vec_push(&data, ones);
+        }
+        pe->data_first = (uint32_t)first;
+        pe->data_count = (uint32_t)(data.count - first);
+    }
+    wfc_prog_data *copy = s == WFC_OK ? wfc_arena_alloc(&p->arena, data.count + 1, sizeof *copy) : NULL;
+    if (copy) {
+        if (data.count) memcpy(copy, data.data, data.count * sizeof *copy);
+        memcpy(bulk, p->bulk, p->bulk_bytes);
+        p->data = copy;
+        p->data_count = (uint32_t)data.count;
+        p->bulk = bulk;
+        p->bulk_bytes += ONES * sizeof(float);
+    }
+    wfc_vec_free(&data);
+    return copy ? WFC_OK : WFC_ERR_NO_MEMORY;
+}
+
 static e2e_end end_of(wfc_status s, const char *code) {
     if (s == WFC_OK) return E2E_OUTPUT;
     if (s == WFC_ERR_NO_MEMORY) return E2E_NO_MEMORY;

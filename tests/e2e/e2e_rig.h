@@ -21,6 +21,9 @@ void e2e_data_deinit(e2e_data *d);
 /* Overwrites every element of the arrays named "weights" with a positive number that depends on its place in the bulk
  * data and on the seed: no unit is dead then, whatever the model was. */
 void e2e_other_weights(wfc_program *p, uint64_t seed);
+/* Lets every array that the file gives no data start as ones instead of zeros: what the program never writes, such as
+ * the border of a padded tensor, is not zero then. */
+WFC_MUST_USE wfc_status e2e_ones(wfc_program *p);
 
 typedef enum e2e_end { E2E_OUTPUT, E2E_DEADLOCK, E2E_TRAP, E2E_LIMIT, E2E_ERROR, E2E_NO_MEMORY } e2e_end;
 /* How a run ended; `run` holds something after E2E_OUTPUT only. */

@@ -132,42 +132,48 @@ static uint64_t limit(const e2e_outcome *expected) {
     return 4 * expected->run.sim.cycles + 10000;
 }
 
-static bool differs_on_noise(const wfc_program *m, const bench *b, const e2e_outcome *expected) {
+static bool differs(const wfc_program *m, const e2e_data *noise, const e2e_outcome *expected) {
     e2e_outcome o;
-    e2e_run(m, &b->noise, limit(expected), &o);
+    e2e_run(m, noise, limit(expected), &o);
     bool differs = o.end != E2E_OUTPUT || !e2e_same_bits(&o.run, &expected->run);
     e2e_outcome_deinit(&o);
     return differs;
 }
 
-/* The same mutation of the same program with other weights. `m` is changed. */
-static bool differs_reweighed(wfc_program *m, const bench *b, uint64_t seed) {
+/* The same mutation of the same program with other weights, and with other initial memory, on noise of its own. `m` is
+ * changed. */
+static bool differs_reweighed(wfc_program *m, const bench *b, uint64_t seed, bool ones) {
     wfc_program base;
+    e2e_data noise = {0};
     e2e_outcome expected = {0};
     wfc_program_init(&base);
-    bool differs = false;
-    if (wfc_program_decode(b->bytes, b->size, "base", NULL, &base) == WFC_OK) {
+    bool found = false;
+    if (wfc_program_decode(b->bytes, b->size, "base", NULL, &base) == WFC_OK &&
+        e2e_data_noise(&b->more, b->args->seed + seed, &noise) == WFC_OK) {
         e2e_other_weights(&base, seed);
         e2e_other_weights(m, seed);
-        e2e_run(&base, &b->noise, 0, &expected);
-        differs = expected.end == E2E_OUTPUT && differs_on_noise(m, b, &expected);
+        bool prepared = !ones || (e2e_ones(&base) == WFC_OK && e2e_ones(m) == WFC_OK);
+        e2e_run(&base, &noise, 0, &expected);
+        found = prepared && expected.end == E2E_OUTPUT && differs(m, &noise, &expected);
         e2e_outcome_deinit(&expected);
     }
+    e2e_data_deinit(&noise);
     wfc_program_deinit(&base);
-    return differs;
+    return found;
 }
 
 static fate explain_equal(const bench *b, mutate_kind kind, const mutate_place *at, wfc_program *m, char *detail,
                           size_t detail_bytes) {
     if (kind == MUTATE_ROUTE && clears(b, at) && !e2e_record_delivers(&b->record, at->pe, at->item, at->bit))
         return DEAD_BRANCH;
-    if (differs_on_noise(m, b, &b->on_noise)) {
+    if (differs(m, &b->noise, &b->on_noise)) {
         snprintf(detail, detail_bytes, "noise tells them apart");
         return VALUES;
     }
-    for (uint64_t seed = 1; seed <= 3; seed++) {
-        if (!differs_reweighed(m, b, seed)) continue;
-        snprintf(detail, detail_bytes, "noise and other weights tell them apart");
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        if (!differs_reweighed(m, b, seed, seed == 4)) continue;
+        snprintf(detail, detail_bytes, "noise and other weights%s tell them apart",
+                 seed == 4 ? " and a border of ones" : "");
         return VALUES;
     }
     return UNEXPLAINED;
@@ -281,7 +287,7 @@ static wfc_status prepare(bench *b, wfc_diag *diag) {
     WFC_TRY(wfc_program_read(a->program, diag, &b->p));
     WFC_TRY(e2e_data_load(a->data, &b->p, (uint32_t)a->samples, diag, &b->images));
     WFC_TRY(e2e_data_load(a->data, &b->p, (uint32_t)a->more, diag, &b->more));
-    WFC_TRY(e2e_data_noise(&b->images, a->seed, &b->noise));
+    WFC_TRY(e2e_data_noise(&b->more, a->seed, &b->noise));
     WFC_TRY(e2e_record_init(&b->record, &b->p));
     WFC_TRY(e2e_record_run(&b->record, &b->images, diag));
     e2e_run(&b->p, &b->images, 0, &b->on_images);
