@@ -112,7 +112,7 @@ static wfc_status copy_code(const wfc_be_asm *a, wfc_arena *arena, wfc_prog_clas
 static wfc_status copy_arrays(const wfc_be_asm *a, wfc_arena *arena, wfc_prog_class *c) {
     c->array_count = (uint32_t)a->arrays.count;
     c->arrays = wfc_arena_alloc(arena, c->array_count, sizeof *c->arrays);
-    c->name = wfc_arena_strdup(arena, a->class_name);
+    c->name = wfc_arena_utf8(arena, a->class_name);
     if (!c->arrays || !c->name) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < c->array_count; i++) {
         const wfc_be_array *x = &a->arrays.data[i];

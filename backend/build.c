@@ -247,12 +247,12 @@ static wfc_status describe(build *b, uint32_t slab) {
     uint32_t nodes = 0;
     if (s->is_adapter) {
         const wfc_be_adapter *a = &be->adapters.data[s->index];
-        out->name = wfc_arena_strdup(&b->p->arena, a->name);
+        out->name = wfc_arena_utf8(&b->p->arena, a->name);
         out->kind = "adapter";
         out->split = keep(b, wfc_asprintf("cols=%u section=%u", a->cols, a->section));
     } else {
         const wfc_be_layer *l = &be->layers[s->index];
-        out->name = wfc_arena_strdup(&b->p->arena, l->name);
+        out->name = wfc_arena_utf8(&b->p->arena, l->name);
         out->kind = wfc_arena_strdup(&b->p->arena, l->kind);
         out->split = split_text(b, l);
         out->macs = l->macs;
@@ -264,8 +264,10 @@ static wfc_status describe(build *b, uint32_t slab) {
             const wfc_node *n = wfc_ir_node_c(be->g, l->nodes[i]);
             for (uint32_t k = 0; k < n->loc_count; k++) {
                 bool seen = false;
-                for (uint32_t q = 0; q < out->node_count; q++) seen |= strcmp(out->nodes[q], n->locs[k]) == 0;
-                if (!seen) out->nodes[out->node_count++] = wfc_arena_strdup(&b->p->arena, n->locs[k]);
+                char *name = wfc_arena_utf8(&b->p->arena, n->locs[k]);
+                if (!name) return wfc_fail_memory(be->diag);
+                for (uint32_t q = 0; q < out->node_count; q++) seen |= strcmp(out->nodes[q], name) == 0;
+                if (!seen) out->nodes[out->node_count++] = name;
             }
         }
     }
@@ -300,7 +302,7 @@ static wfc_status add_tensor(build *b, const wfc_be_stream *s, wfc_side side, co
     const wfc_graph *g = b->be->g;
     *out = (wfc_prog_tensor){
         .dtype = WFC_F32, .host_dtype = host_dtype, .rank = n->shape.rank, .samples = g->unbatched ? g->samples : 1};
-    out->name = wfc_arena_strdup(&b->p->arena, name);
+    out->name = wfc_arena_utf8(&b->p->arena, name);
     for (unsigned d = 0; d < n->shape.rank; d++) out->dims[d] = n->shape.dims[d];
     if (out->samples > 1 && out->rank) out->dims[0] *= out->samples;
     out->streams = wfc_arena_alloc(&b->p->arena, b->be->height, sizeof *out->streams);
@@ -387,7 +389,7 @@ static wfc_status fill(build *b, const wfc_be_routes *routes) {
     wfc_be *be = b->be;
     wfc_program *p = b->p;
     p->version = WFC_PROGRAM_VERSION;
-    p->model_name = wfc_arena_strdup(&p->arena, be->opt->model_name ? be->opt->model_name : "");
+    p->model_name = wfc_arena_utf8(&p->arena, be->opt->model_name ? be->opt->model_name : "");
     p->producer = "waferc " WFC_VERSION;
     if (!p->model_name) return wfc_fail_memory(be->diag);
     WFC_TRY(wfc_target_copy(be->t, &p->target));

@@ -36,7 +36,11 @@ static wfc_status add_dim(cli_context *c, state *st, const char *value) {
     if (!equals || equals == value) return cli_usage_error(c, "--dim", "'%s' is not of the form NAME=VALUE", value);
     if (st->dim_count == MAX_DIMS) return cli_usage_error(c, "--dim", "given more than %d times", MAX_DIMS);
     WFC_TRY(cli_number(c, "--dim", equals + 1, 1, INT32_MAX, &n));
-    char *name = wfc_strndup(value, (size_t)(equals - value));
+    size_t length = (size_t)(equals - value);
+    for (uint32_t i = 0; i < st->dim_count; i++)
+        if (strlen(st->dim_names[i]) == length && strncmp(st->dim_names[i], value, length) == 0)
+            return cli_usage_error(c, "--dim", "'%s' is given twice", st->dim_names[i]);
+    char *name = wfc_strndup(value, length);
     if (!name) return wfc_fail_memory(&c->diag);
     st->dim_names[st->dim_count] = name;
     st->dim_values[st->dim_count++] = (int64_t)n;
@@ -64,8 +68,9 @@ static void summary(const cli_context *c, const char *path, const wfc_program *p
             p->predicted_delta_t_cycles);
 }
 
-static wfc_status compile_graph(cli_context *c, state *st, const char *name, const wfc_target *target, wfc_graph *g) {
-    wfc_compile_options opt = {.seed = st->seed, .model_name = name};
+static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
+    const char *base = strrchr(model, '/');
+    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model};
     wfc_program program;
     cli_stage(c, "optimising the graph");
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
@@ -76,12 +81,6 @@ static wfc_status compile_graph(cli_context *c, state *st, const char *name, con
     if (s == WFC_OK) summary(c, st->output, &program);
     wfc_program_deinit(&program);
     return s;
-}
-
-/* The file's name without its folders, which the program keeps; programs hold UTF-8, a path need not. Caller frees. */
-static char *model_name(const char *path) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    return wfc_is_utf8(base) ? wfc_strdup(base) : wfc_escape(base, strlen(base), SIZE_MAX / 8);
 }
 
 /* The graph borrows from the import, so it goes first. */
@@ -95,9 +94,7 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_graph_init(&g);
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
-    char *name = model_name(model);
-    if (s == WFC_OK) s = name ? compile_graph(c, st, name, &target, &g) : wfc_fail_memory(&c->diag);
-    wfc_free(name);
+    if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g);
     wfc_graph_deinit(&g);
     wfc_import_destroy(import);
     wfc_target_deinit(&target);

@@ -163,34 +163,8 @@ static void attach_info(wfc_fe_ctx *c, Onnx__ValueInfoProto *const *infos, size_
     }
 }
 
-/* Names go into programs, statistics and archives, all of which hold UTF-8, as ONNX's own strings do. */
-static wfc_status check_name(wfc_fe_ctx *c, const char *what, const char *name) {
-    if (!name || wfc_is_utf8(name)) return WFC_OK;
-    char *shown = wfc_escape(name, strlen(name), 200);
-    wfc_status status =
-        wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0121", c->model->path,
-                 "the name '%s' of a %s is not UTF-8, as all text in an ONNX file must be; rename it in "
-                 "the model",
-                 shown ? shown : "?", what);
-    wfc_free(shown);
-    return status;
-}
-
-static wfc_status check_names(wfc_fe_ctx *c, const Onnx__GraphProto *g) {
-    WFC_TRY(check_name(c, "graph", g->name));
-    for (size_t i = 0; i < g->n_node; i++) {
-        WFC_TRY(check_name(c, "node", g->node[i]->name));
-        WFC_TRY(check_name(c, "operator", g->node[i]->op_type));
-        for (size_t k = 0; k < g->node[i]->n_output; k++) WFC_TRY(check_name(c, "value", g->node[i]->output[k]));
-    }
-    for (size_t i = 0; i < g->n_input; i++) WFC_TRY(check_name(c, "graph input", g->input[i]->name));
-    for (size_t i = 0; i < g->n_initializer; i++) WFC_TRY(check_name(c, "initializer", g->initializer[i]->name));
-    return WFC_OK;
-}
-
 wfc_status wfc_fe_names_build(wfc_fe_ctx *c) {
     const Onnx__GraphProto *g = c->model->proto->graph;
-    WFC_TRY(check_names(c, g));
     if (c->model->proto->n_opset_import > 256 || c->model->proto->n_functions > 4096)
         return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0103", c->model->path,
                         "more than 256 operator sets or 4096 functions in one model");

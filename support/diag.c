@@ -87,6 +87,13 @@ char *wfc_escape(const char *text, size_t n, size_t max_out) {
     return out;
 }
 
+char *wfc_arena_utf8(wfc_arena *a, const char *text) {
+    if (wfc_is_utf8(text)) return wfc_arena_strdup(a, text);
+    char *escaped = wfc_escape(text, strlen(text), SIZE_MAX / 8), *copy = escaped ? wfc_arena_strdup(a, escaped) : NULL;
+    wfc_free(escaped);
+    return copy;
+}
+
 /* Formats and escapes line by line. Line breaks stay, since long texts hold lists, but each further line is indented:
  * a node name with a line break in it cannot forge a line that looks like a message of its own. */
 static char *format_text(const char *fmt, va_list args) {

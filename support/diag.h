@@ -7,6 +7,7 @@
 #ifndef WFC_SUPPORT_DIAG_H
 #define WFC_SUPPORT_DIAG_H
 
+#include "support/mem.h"
 #include "support/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,5 +44,8 @@ wfc_status wfc_fail_memory(wfc_diag *d);
 char *wfc_escape(const char *text, size_t n, size_t max_out);
 /* Whether a NUL-terminated text is strict UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
 bool wfc_is_utf8(const char *text);
+/* A copy of the text in the arena, escaped where it is not UTF-8: names of a model on their way into a program. NULL
+ * when out of memory. */
+char *wfc_arena_utf8(wfc_arena *a, const char *text);
 
 #endif
