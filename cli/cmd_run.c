@@ -136,6 +136,14 @@ static wfc_status load_inputs(cli_context *c, const state *st, const wfc_program
     return WFC_OK;
 }
 
+static wfc_status check_references(cli_context *c, const state *st, const cli_data *data) {
+    for (uint32_t i = 0; st->compare && i < data->count; i++)
+        if (data->outputs[i].count == 0)
+            return wfc_fail(&c->diag, WFC_ERR_INPUT, "WFC-E0014", st->data,
+                            "set %u has no output_0.pb, the reference that --compare needs", i);
+    return WFC_OK;
+}
+
 static void progress(void *ctx, uint64_t cycle, uint32_t samples_done) {
     cli_progress(ctx, "simulating: cycle %" PRIu64 ", %" PRIu32 " samples done", cycle, samples_done);
 }
@@ -147,32 +155,38 @@ static wfc_status write_stats(cli_context *c, const state *st, const wfc_program
     return s;
 }
 
-/* Everything after the simulation. The files are written before a failed comparison ends the command. */
+/* Everything after the simulation. A failed comparison leaves the files, wrong labels or references do not. */
 static wfc_status report(cli_context *c, const state *st, const wfc_program *p, const cli_data *data,
-                         const wfc_host_run *r) {
+                         const wfc_tensor *labels, const wfc_host_run *r) {
     cli_report_run(c, p, r);
+    if (st->labels) WFC_TRY(cli_report_labels(c, p, r, labels, st->labels));
+    wfc_status compared = st->compare ? cli_report_compare(c, p, r, data, &st->tolerance) : WFC_OK;
+    if (compared != WFC_OK && compared != WFC_ERR_COMPARE) return compared;
     if (st->output) WFC_TRY(wfc_npz_write(st->output, &r->outputs, &c->diag));
     if (st->stats) WFC_TRY(write_stats(c, st, p, r));
-    if (st->labels) WFC_TRY(cli_report_labels(c, p, r, st->labels));
-    return st->compare ? cli_report_compare(c, p, r, data, &st->tolerance) : WFC_OK;
+    return compared;
 }
 
 static wfc_status execute(cli_context *c, state *st, const char *path) {
     wfc_program p;
     cli_data data = {0};
+    wfc_tensor labels = {0};
     wfc_host_run r = {0};
     wfc_program_init(&p);
     cli_stage(c, "loading and verifying the program");
     wfc_status s = wfc_program_read(path, &c->diag, &p);
     if (s == WFC_OK) cli_stage(c, "reading the inputs");
     if (s == WFC_OK) s = load_inputs(c, st, &p, &data);
+    if (s == WFC_OK) s = check_references(c, st, &data);
+    if (s == WFC_OK && st->labels) s = wfc_npy_read(st->labels, k_max_tensor_bytes, &c->diag, &labels);
     cli_progress_end();
     st->host.latency = st->stats || c->verbose > 0;
     st->host.sim.progress = progress;
     st->host.sim.progress_ctx = c;
     if (s == WFC_OK) s = wfc_host_execute(&p, data.inputs, data.count, &st->host, &c->diag, &r);
     cli_progress_end();
-    if (s == WFC_OK) s = report(c, st, &p, &data, &r);
+    if (s == WFC_OK) s = report(c, st, &p, &data, &labels, &r);
+    wfc_tensor_deinit(&labels);
     wfc_host_run_deinit(&r);
     cli_data_deinit(&data);
     wfc_program_deinit(&p);

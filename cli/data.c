@@ -62,7 +62,8 @@ static wfc_status list_numbers(cli_context *c, const char *folder, const char *p
     DIR *dir = opendir(folder);
     if (!dir)
         return wfc_fail(&c->diag, errno == ENOTDIR ? WFC_ERR_INPUT : WFC_ERR_IO, "WFC-E0013", folder,
-                        "cannot open the folder: %s", strerror(errno));
+                        "cannot open the folder: %s; give a test_data_set folder, or the parent of several",
+                        strerror(errno));
     wfc_status s = WFC_OK;
     for (struct dirent *e; s == WFC_OK && (e = readdir(dir));) {
         long k = number_in(e->d_name, prefix, suffix);
@@ -81,8 +82,9 @@ static wfc_status use_program_names(cli_context *c, const char *folder, const ch
     for (uint32_t i = 0; known && i < count; i++) known = wfc_tensor_list_find(list, tensors[i].name) >= 0;
     if (known) return WFC_OK;
     if (list->count != count)
-        return wfc_fail(&c->diag, WFC_ERR_INPUT, "WFC-E0014", folder, "%zu files %s_K.pb, but the program has %u %ss",
-                        list->count, kind, count, kind);
+        return wfc_fail(&c->diag, WFC_ERR_INPUT, "WFC-E0014", folder,
+                        "found %zu files %s_K.pb, expected %u: one for each %s of the program", list->count, kind,
+                        count, kind);
     for (uint32_t i = 0; i < count; i++) {
         char *name = wfc_strdup(tensors[i].name);
         if (!name) return wfc_fail_memory(&c->diag);

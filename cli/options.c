@@ -59,7 +59,7 @@ static void help_options(const cli_option *options) {
 }
 
 static void help(const cli_command *cmd) {
-    cli_print("Usage: waferc %s %s\n\n%s.\n\nOptions:\n", cmd->name, cmd->usage, cmd->summary);
+    cli_print("Usage: waferc %s%s%s\n\n%s.\n\nOptions:\n", cmd->name, *cmd->usage ? " " : "", cmd->usage, cmd->summary);
     help_options(cmd->options);
     help_options(k_common);
     if (cmd->notes) cli_print("\n%s", cmd->notes);
@@ -83,14 +83,27 @@ static void add_options(getopt_tables *t, const cli_option *options) {
     }
 }
 
-static wfc_status unknown_option(cli_context *c, const cli_command *cmd, char **argv, int id) {
+/* How many long options an abbreviation may mean. */
+static unsigned meanings(const getopt_tables *t, const char *arg) {
+    unsigned count = 0;
+    size_t n = strcspn(arg + 2, "=");
+    for (int i = 0; i < t->count; i++) count += strncmp(t->longs[i].name, arg + 2, n) == 0;
+    return count;
+}
+
+static wfc_status bad_option(cli_context *c, const cli_command *cmd, const getopt_tables *t, char **argv, int id) {
     char where[8] = "-?";
-    const char *bad = where;
+    const char *bad = where, *what = "unknown option";
     if (optopt > ' ' && optopt < CLI_FIRST_LONG_ID) where[1] = (char)optopt;
-    if (optind > 1 && strncmp(argv[optind - 1], "--", 2) == 0) bad = argv[optind - 1];
-    if (id == ':') return cli_usage_error(c, bad, "needs a value; see 'waferc %s --help'", cmd->name);
-    return cli_usage_error(
-        c, bad, "unknown option, ambiguous, or with a value it does not take; see 'waferc %s --help'", cmd->name);
+    if (optind > 1 && strncmp(argv[optind - 1], "--", 2) == 0) {
+        bad = argv[optind - 1];
+        if (optopt)
+            what = "takes no value"; /* getopt found the option */
+        else if (meanings(t, bad) > 1)
+            what = "may mean more than one option; write it in full";
+    }
+    if (id == ':') what = "needs a value";
+    return cli_usage_error(c, bad, "%s; see 'waferc %s --help'", what, cmd->name);
 }
 
 /* True when the option was one of the common ones. */
@@ -118,7 +131,7 @@ wfc_status cli_parse(cli_context *c, const cli_command *cmd, int argc, char **ar
     optind = 1;
     opterr = 0;
     for (int id; !c->finished && (id = getopt_long(argc, argv, t.shorts, t.longs, NULL)) != -1;) {
-        if (id == '?' || id == ':') return unknown_option(c, cmd, argv, id);
+        if (id == '?' || id == ':') return bad_option(c, cmd, &t, argv, id);
         if (!common_option(c, cmd, id)) WFC_TRY(set(c, state, id, optarg));
     }
     *out_first = optind;

@@ -46,13 +46,10 @@ void cli_report_run(const cli_context *c, const wfc_program *p, const wfc_host_r
     if (c->verbose) print_layers(p, r);
 }
 
-wfc_status cli_report_labels(cli_context *c, const wfc_program *p, const wfc_host_run *r, const char *path) {
-    wfc_tensor labels;
+wfc_status cli_report_labels(cli_context *c, const wfc_program *p, const wfc_host_run *r, const wfc_tensor *labels,
+                             const char *path) {
     uint32_t correct = 0;
-    WFC_TRY(wfc_npy_read(path, (size_t)1 << 30, &c->diag, &labels));
-    wfc_status s = wfc_host_top1(p, r, &labels, path, &c->diag, &correct);
-    wfc_tensor_deinit(&labels);
-    WFC_TRY(s);
+    WFC_TRY(wfc_host_top1(p, r, labels, path, &c->diag, &correct));
     cli_print("top-1 accuracy: %" PRIu32 " of %" PRIu32 " (%.2f %%)\n", correct, r->samples,
               100.0 * correct / r->samples);
     return WFC_OK;

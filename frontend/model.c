@@ -11,6 +11,8 @@ static wfc_status unpack(wfc_fe_model *m) {
     uint8_t *skeleton = NULL;
     size_t size = 0;
     WFC_TRY(wfc_file_read(m->path, (size_t)WFC_FE_MAX_FILE_GIB << 30, m->diag, &im->file.bytes, &im->file.size));
+    if (im->file.size == 0)
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0104", m->path, "the file is empty; expected an ONNX model");
     WFC_TRY(wfc_fe_wire_scan(im->file.bytes, im->file.size, WFC_FE_WIRE_MODEL, m->path, m->diag, &skeleton, &size));
     m->proto = onnx__model_proto__unpack(NULL, size, skeleton);
     wfc_free(skeleton);

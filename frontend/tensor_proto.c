@@ -164,7 +164,8 @@ static wfc_status to_host_tensor(wfc_fe_model *m, const Onnx__TensorProto *t, ch
         return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0117", m->path, "a tensor file may not refer to another file");
     wfc_status status = wfc_fe_tensor_decode(m, m->path, t, &c, &reason);
     if (status == WFC_ERR_UNSUPPORTED)
-        return wfc_fail(m->diag, status, "WFC-E0117", m->path, "tensors of this kind cannot be read: %s", reason);
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0117", m->path,
+                        "elements of this type cannot be read: %s; give numbers or bool", reason);
     WFC_TRY(status);
     uint32_t dims[WFC_IR_MAX_RANK] = {0};
     for (unsigned i = 0; i < c.rank; i++) {

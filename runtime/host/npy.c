@@ -176,7 +176,8 @@ static void copy_elements(const header *h, const uint8_t *bytes, size_t n, uint8
 wfc_status wfc_npy_parse(const uint8_t *bytes, size_t size, const char *where, wfc_diag *diag, wfc_tensor *out) {
     *out = (wfc_tensor){0};
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0801", where, "not a .npy array (the first bytes are others)");
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0801", where,
+                        "not a .npy array (the first bytes are others); write it with numpy.save");
     unsigned major = bytes[6];
     if (major < 1 || major > 3)
         return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0801", where, ".npy version %u is not known, expected 1 to 3",
@@ -193,8 +194,10 @@ wfc_status wfc_npy_parse(const uint8_t *bytes, size_t size, const char *where, w
     size_t expected, found = size - start - length;
     if (!data_bytes(&h, &expected)) return malformed(&r, "the array would be larger than memory");
     if (expected != found)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0805", where, "the header says %zu bytes of elements, found %zu",
-                        expected, found);
+        return wfc_fail(
+            diag, WFC_ERR_INPUT, "WFC-E0805", where,
+            "the header says %zu bytes of elements, found %zu; the file is damaged, write it again with numpy.save",
+            expected, found);
     wfc_status s = wfc_tensor_init(out, h.dtype, h.rank, h.dims);
     if (s == WFC_ERR_NO_MEMORY) return wfc_fail_memory(diag);
     WFC_TRY(s);

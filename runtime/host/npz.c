@@ -41,7 +41,8 @@ const char *wfc_shape_text(const uint32_t *dims, unsigned rank, char *text, size
 }
 
 static wfc_status fail_zip(wfc_diag *diag, wfc_status s, const char *where, zip_error_t *error) {
-    return wfc_fail(diag, s, "WFC-E0806", where, "%s", zip_error_strerror(error));
+    return wfc_fail(diag, s, "WFC-E0806", where, "%s%s", zip_error_strerror(error),
+                    s == WFC_ERR_INPUT ? "; the archive is damaged, write it again with numpy.savez" : "");
 }
 
 /* Unpacks member `index` into malloc'ed memory; `room` is what the limit still allows. */
@@ -107,7 +108,8 @@ static wfc_status read_archive(const char *path, const uint8_t *bytes, size_t si
     zip_error_t error;
     /* libzip takes no bytes at all for an archive without members */
     if (size < 4 || memcmp(bytes, "PK", 2) != 0)
-        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0806", path, "not a .npz archive (the first bytes are others)");
+        return wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0806", path,
+                        "not a .npz archive (the first bytes are others); write it with numpy.savez");
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
     zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : NULL;

@@ -110,8 +110,8 @@ static wfc_status execute(const wfc_program *p, const wfc_host_samples *inputs, 
                      out->expected_words);
     if (s == WFC_OK) s = collect(p, out->samples, &words, diag, &out->outputs);
     wfc_host_words_deinit(&words);
-    if (s != WFC_OK || !opt->latency) return s;
-    if (out->samples > 1) return measure_latency(p, inputs, &opt->sim, diag, out);
+    if (s != WFC_OK) return s;
+    if (out->samples > 1) return opt->latency ? measure_latency(p, inputs, &opt->sim, diag, out) : WFC_OK;
     out->latency_cycles = out->sim.completion_cycles[0] - out->sim.first_inject_cycle;
     out->has_latency = true;
     return WFC_OK;

@@ -13,7 +13,7 @@
 
 typedef struct wfc_host_options {
     uint32_t samples; /* 0: as many as are given; else the given ones are repeated, or cut, to this many */
-    bool latency;     /* also run the first sample alone */
+    bool latency;     /* also run the first sample alone; where one sample is all there is, it is measured anyway */
     wfc_sim_options sim;
 } wfc_host_options;
 

@@ -24,7 +24,7 @@ wfc_status wfc_asm_expected(wfc_asm *a, const char *what) {
     const wfc_tok *t = &a->lex.tok;
     if (t->kind == WFC_TOK_END) return wfc_asm_fail(a, "expected %s, found the end of the text", what);
     int n = t->n > 60 ? 60 : (int)t->n;
-    return wfc_asm_fail(a, "expected %s, found %.*s", what, n, t->text);
+    return wfc_asm_fail(a, "expected %s, found '%.*s'", what, n, t->text);
 }
 
 wfc_status wfc_asm_no_memory(wfc_asm *a) {

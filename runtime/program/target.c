@@ -120,6 +120,8 @@ static wfc_status fail_range(const reader *r, const char *outer, const char *inn
     return fail_key(r, outer, inner, innermost, problem);
 }
 
+static const char k_missing[] = "the key is missing; 'waferc targets lab' prints a target with all keys";
+
 static bool in_range(const json_t *v, uint64_t min, uint64_t max) {
     return json_is_integer(v) && json_integer_value(v) >= 0 && (uint64_t)json_integer_value(v) >= min &&
            (uint64_t)json_integer_value(v) <= max;
@@ -162,7 +164,7 @@ static wfc_status read_widths(const reader *r, const char *class_name, json_t *w
     for (unsigned t = 0; t < WFC_NUM_PE_DTYPES; t++) {
         const char *type = wfc_dtype_name((wfc_dtype)t);
         const json_t *v = json_object_get(widths, type);
-        if (!v) return fail_key(r, "simd", class_name, type, "the key is missing");
+        if (!v) return fail_key(r, "simd", class_name, type, k_missing);
         if (!in_range(v, 1, MAX_WIDTH)) return fail_range(r, "simd", class_name, type, v, 1, MAX_WIDTH);
         out[t] = (uint8_t)json_integer_value(v);
     }
@@ -181,7 +183,7 @@ static wfc_status read_simd(const reader *r, json_t *v) {
     for (unsigned c = 0; c < WFC_SIMD_ONE; c++) {
         const char *name = wfc_simd_class_name((wfc_simd_class)c);
         json_t *widths = json_object_get(v, name);
-        if (!widths) return fail_key(r, "simd", name, NULL, "the key is missing");
+        if (!widths) return fail_key(r, "simd", name, NULL, k_missing);
         WFC_TRY(read_widths(r, name, widths, r->t->simd[c]));
     }
     memset(r->t->simd[WFC_SIMD_ONE], 1, WFC_NUM_PE_DTYPES);
@@ -221,7 +223,7 @@ static wfc_status read_ports(const reader *r, json_t *v) {
     static const char *const sides[2] = {"west", "east"};
     for (unsigned s = 0; s < 2; s++) {
         const json_t *rows = json_object_get(v, sides[s]);
-        if (!rows) return fail_key(r, "io_ports", sides[s], NULL, "the key is missing");
+        if (!rows) return fail_key(r, "io_ports", sides[s], NULL, k_missing);
         WFC_TRY(read_rows(r, sides[s], rows, &r->t->io_rows[s], &r->t->io_count[s]));
     }
     const char *key;
@@ -322,7 +324,7 @@ static wfc_status check_sources(const reader *r, json_t *v) {
 static wfc_status read_numbers(const reader *r, json_t *root) {
     for (unsigned i = 0; i < NUM_FIELDS; i++) {
         const json_t *v = json_object_get(root, FIELDS[i].key);
-        if (!v) return fail_key(r, FIELDS[i].key, NULL, NULL, "the key is missing");
+        if (!v) return fail_key(r, FIELDS[i].key, NULL, NULL, k_missing);
         if (!in_range(v, FIELDS[i].min, FIELDS[i].max))
             return fail_range(r, FIELDS[i].key, NULL, NULL, v, FIELDS[i].min, FIELDS[i].max);
         set_number(r->t, &FIELDS[i], (uint32_t)json_integer_value(v));
@@ -340,10 +342,11 @@ static wfc_status read_target(const reader *r, json_t *root) {
     const char *key;
     json_t *value;
     json_object_foreach(root, key, value) {
-        if (!known_key(key)) return fail_key(r, key, NULL, NULL, "unknown key");
+        if (!known_key(key))
+            return fail_key(r, key, NULL, NULL, "unknown key; 'waferc targets lab' prints a target with all keys");
     }
     for (unsigned i = 0; i + 1 < NUM_OTHER_KEYS; i++)
-        if (!json_object_get(root, OTHER_KEYS[i])) return fail_key(r, OTHER_KEYS[i], NULL, NULL, "the key is missing");
+        if (!json_object_get(root, OTHER_KEYS[i])) return fail_key(r, OTHER_KEYS[i], NULL, NULL, k_missing);
     WFC_TRY(read_name(r, json_object_get(root, "name")));
     WFC_TRY(read_numbers(r, root));
     WFC_TRY(read_depths(r, json_object_get(root, "in_depth"), "in_depth", r->t->in_queues, r->t->in_depth));
