@@ -114,6 +114,7 @@ static bool clears(const bench *b, const mutate_place *at) {
 static bool follows_queue(const bench *b, const mutate_place *at) {
     const wfc_prog_class *c = &b->p.classes[b->p.pes[at->pe].class_index];
     mutate_shrink shrink;
+    if (at->entry) return false;
     mutate_shorten(c, at->operand, &shrink);
     for (uint32_t k = 0; k < c->desc_count; k++)
         if (shrink.changed >> k & 1 && c->descs[k].kind != WFC_DESC_MEM) return true;

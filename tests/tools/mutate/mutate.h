@@ -8,10 +8,11 @@
 typedef enum mutate_kind { MUTATE_ROUTE, MUTATE_WORD, MUTATE_BOX } mutate_kind;
 
 /* route: item = route index, position, port = in-port, bit = out-port. word, box: item = instruction, operand = operand
- * byte. */
+ * byte; box, entry > 0: the descriptor that the code loads there from record entry - 1 of a table in the PE's data. */
 typedef struct mutate_place {
     uint32_t pe, item;
     uint8_t position, port, bit, operand;
+    uint16_t entry;
 } mutate_place;
 typedef WFC_VEC(mutate_place) mutate_places;
 
@@ -35,6 +36,18 @@ typedef struct mutate_shrink {
     bool consistent;
 } mutate_shrink;
 void mutate_shorten(const wfc_prog_class *c, uint8_t operand, mutate_shrink *out);
+
+/* mutate_table.c: the same for tables of descriptors. Appends the places of operand `operand` of instruction `insn`,
+ * which code loads; shortens one record's descriptor and the others of the record along. */
+WFC_MUST_USE wfc_status mutate_list_table(const wfc_program *p, uint32_t pe, uint32_t insn, uint8_t operand,
+                                          bool consistent, mutate_places *out);
+WFC_MUST_USE wfc_status mutate_apply_table(wfc_program *p, const mutate_place *at, char *text, size_t text_bytes);
+
+/* Innermost dimension with more than one element, -1: none. */
+int mutate_innermost(const wfc_desc *d);
+/* The lengths `len` of `d` shortened as `chosen` is in dimension `dim`, to `shorter` elements; false: it has no such
+ * shape. */
+bool mutate_follow(const wfc_desc *d, const wfc_desc *chosen, int dim, uint64_t shorter, uint16_t len[4]);
 
 /* Applies the mutation to `p`, whose arena takes the copies; says in `text` what it did, one line without its end. */
 WFC_MUST_USE wfc_status mutate_apply(wfc_program *p, mutate_kind kind, const mutate_place *at, char *text,

@@ -89,5 +89,6 @@ static wfc_status apply_shrink(wfc_program *p, const char *kind, const mutate_pl
 
 wfc_status mutate_apply(wfc_program *p, mutate_kind kind, const mutate_place *at, char *text, size_t text_bytes) {
     if (kind == MUTATE_ROUTE) return apply_route(p, at, text, text_bytes);
+    if (at->entry) return mutate_apply_table(p, at, text, text_bytes);
     return apply_shrink(p, kind == MUTATE_WORD ? "word" : "box", at, text, text_bytes);
 }

@@ -72,7 +72,7 @@ static bool is_memory(const wfc_desc *d) {
     return d && (d->kind == WFC_DESC_MEM || d->kind == WFC_DESC_RING);
 }
 
-static int innermost(const wfc_desc *d) {
+int mutate_innermost(const wfc_desc *d) {
     for (int i = 3; i >= 0; i--)
         if (d->len[i] > 1) return i;
     return -1;
@@ -98,13 +98,12 @@ static uint64_t walkers(const wfc_prog_class *c, const wfc_insn *in, uint64_t n)
     return bits;
 }
 
-/* Shortens descriptor k as the chosen one was; false: its box has no such shape. */
-static bool follow(const wfc_desc *d, const wfc_desc *chosen, int dim, uint64_t shorter, uint16_t len[4]) {
+bool mutate_follow(const wfc_desc *d, const wfc_desc *chosen, int dim, uint64_t shorter, uint16_t len[4]) {
     memcpy(len, d->len, sizeof d->len);
     if (memcmp(d->len, chosen->len, sizeof d->len) == 0)
         len[dim]--;
     else if (is_flat(d))
-        len[innermost(d)] = (uint16_t)shorter;
+        len[mutate_innermost(d)] = (uint16_t)shorter;
     else
         return false;
     return true;
@@ -113,7 +112,7 @@ static bool follow(const wfc_desc *d, const wfc_desc *chosen, int dim, uint64_t 
 void mutate_shorten(const wfc_prog_class *c, uint8_t operand, mutate_shrink *out) {
     const unsigned first = (unsigned)operand - WFC_OPND_DESC0;
     const wfc_desc *chosen = &c->descs[first];
-    const int dim = innermost(chosen);
+    const int dim = mutate_innermost(chosen);
     const uint64_t n = wfc_desc_elems(chosen), shorter = n / chosen->len[dim] * (chosen->len[dim] - 1u);
     uint64_t all = (uint64_t)1 << first, before = 0;
     while (all != before) {
@@ -125,7 +124,7 @@ void mutate_shorten(const wfc_prog_class *c, uint8_t operand, mutate_shrink *out
     }
     out->consistent = true;
     for (uint32_t k = 0; k < c->desc_count; k++)
-        if (all >> k & 1 && !follow(&c->descs[k], chosen, dim, shorter, out->len[k])) out->consistent = false;
+        if (all >> k & 1 && !mutate_follow(&c->descs[k], chosen, dim, shorter, out->len[k])) out->consistent = false;
     out->changed = out->consistent ? all : (uint64_t)1 << first;
 }
 
@@ -163,7 +162,8 @@ static wfc_status list_operands(const wfc_program *p, mutate_kind kind, const mu
         for (unsigned k = 0; k < 3; k++) {
             const wfc_desc *d = desc_of(c, operands[k]);
             mutate_shrink shrink;
-            if (!(kind == MUTATE_WORD ? is_fabric(d) : is_memory(d)) || innermost(d) < 0) continue;
+            if (kind == MUTATE_BOX && is_memory(d)) WFC_TRY(mutate_list_table(p, pe, i, operands[k], consistent, out));
+            if (!(kind == MUTATE_WORD ? is_fabric(d) : is_memory(d)) || mutate_innermost(d) < 0) continue;
             if (is_written(c, operands[k])) continue;
             if (consistent) mutate_shorten(c, operands[k], &shrink);
             if (consistent && !shrink.consistent) continue;
