@@ -71,6 +71,14 @@ static wfc_status run_passes(rig *r) {
     return wfc_pass_run(&r->after, k < 3 ? wfc_pass_default_pipeline() : k == 3 ? few : fuse, &r->diag, NULL, NULL);
 }
 
+/* Multiples of 1/4 from -4 to 4; with odd_values one in forty is none of them. */
+static double value(const rig *r, uint64_t *rng) {
+    static const double odd[] = {INFINITY, -INFINITY, NAN, -0.0};
+    uint64_t k = wfc_rng_next(rng) >> 8;
+    if (r->o->odd_values && k % 40 == 0) return odd[k / 40 % 4];
+    return ((double)(k % 33) - 16.0) / 4;
+}
+
 static wfc_status fill_inputs(rig *r) {
     uint64_t rng = r->o->seed ^ 0xda7a;
     for (unsigned s = 0; s < SETS; s++) {
@@ -82,8 +90,7 @@ static wfc_status fill_inputs(rig *r) {
             wfc_dtype type = (wfc_dtype)n->dtype;
             WFC_TRY(wfc_tensor_init(&x, type, n->shape.rank, n->shape.dims));
             uint64_t elems = wfc_tensor_elems(&x);
-            for (uint64_t k = 0; k < elems; k++)
-                wfc_dtype_set(type, x.data, (size_t)k, ((double)(wfc_rng_next(&rng) % 33) - 16.0) / 4);
+            for (uint64_t k = 0; k < elems; k++) wfc_dtype_set(type, x.data, (size_t)k, value(r, &rng));
             r->in[s][r->inputs++] = x;
             WFC_TRY(wfc_tensor_list_take(&r->sets[s], n->u.input.host_name, &x, &r->diag));
         }

@@ -17,6 +17,7 @@ typedef struct rig_options {
     uint32_t max_elems;
     uint16_t least_height, most_height, least_width, most_width; /* of the fabric */
     bool random_splits, all_ports;
+    bool odd_values;  /* infinities, NaN and -0 among the inputs */
     uint32_t jitters; /* further runs whose outputs must be equal, bit for bit */
     bool no_skip;     /* one more, whose cycles must be equal too */
     bool twice;       /* compile again: the same bytes */

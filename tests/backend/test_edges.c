@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
                          .random_splits = true,
                          .jitters = s % 4 == 0 ? 2 : 0,
                          .no_skip = s % 5 == 0,
+                         .odd_values = s % 8 == 7,
                          .twice = s % 16 == 0,
                          .print = print};
         (void)rig_check(&o, &t);

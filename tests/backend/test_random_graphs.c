@@ -111,6 +111,7 @@ int main(int argc, char **argv) {
                          .random_splits = s % 2 == 1,
                          .jitters = s % 2 ? 1 : 2,
                          .no_skip = s % 5 == 0,
+                         .odd_values = s % 8 == 5,
                          .twice = s % 16 == 0,
                          .print = print};
         (void)rig_check(&o, &t);
