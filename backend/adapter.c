@@ -181,8 +181,9 @@ static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where
 static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, uint32_t *bytes) {
     *cycles = 0;
     *bytes = 0;
-    be->streams.data[ad->source].colour = 8; /* any two: the real ones come with the placement */
-    be->streams.data[ad->stream].colour = 9;
+    /* any two, as large as the target has: the real ones come with the placement */
+    be->streams.data[ad->source].colour = (uint8_t)(be->t->colours - 1);
+    be->streams.data[ad->stream].colour = (uint8_t)(be->t->colours - 2);
     for (uint32_t r = 0; r < be->height; r++) {
         for (uint32_t c = 0; c < ad->cols; c++) {
             wfc_be_pe_build b;
@@ -250,7 +251,12 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     ad->plan_row = w.row;
     double best = 1e30;
     wfc_be_column_plan *best_plan = NULL;
-    uint32_t best_cols = 0;
+    uint32_t best_cols = 0, least_bytes = UINT32_MAX, colours = ad->section ? 6 : 2; /* two lanes, four buses */
+    if (be->t->colours < colours) {
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7040", ad->name,
+                        "rearranging this tensor takes %u colours, target %s has %u. Use a target with more colours",
+                        colours, be->t->name, be->t->colours);
+    }
     for (uint32_t cols = 1; cols <= MAX_COLUMNS && cols < be->width; cols++) {
         ad->cols = cols;
         ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
@@ -261,6 +267,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         WFC_TRY(price(be, ad, &cycles, &bytes));
         double bus = busiest_bus(be, ad);
         if (bus > cycles) cycles = bus;
+        if (bytes < least_bytes) least_bytes = bytes;
         if (bytes > be->t->sram_bytes) continue;
         if (cycles < 0.95 * best) {
             best = cycles;
@@ -269,10 +276,18 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         }
         if (best <= be->target_cycles || best <= be->adapter_cycles || (best_plan && cols >= widest(be, index))) break;
     }
+    if (least_bytes == UINT32_MAX) {
+        return wfc_fail(
+            be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
+            "rearranging this tensor needs a column of PEs of its own, target %s has %u in all. Use a wider "
+            "target",
+            be->t->name, be->width);
+    }
     if (!best_plan) {
         return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
-                        "rearranging this tensor does not fit the PEs' %u bytes of SRAM even over %d columns",
-                        be->t->sram_bytes, MAX_COLUMNS);
+                        "rearranging this tensor takes at least %u bytes of SRAM per PE over up to %d columns; a PE of "
+                        "target %s has %u, so %u are missing. Use a larger target",
+                        least_bytes, MAX_COLUMNS, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
     }
     ad->plan = best_plan;
     ad->cols = best_cols;

@@ -2,9 +2,9 @@
 #include "backend/check/check.h"
 #include "backend/plan.h"
 
-/* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do. A plan that
- * fails for its reserve says nothing about the model. */
-static wfc_status plan_rounds(wfc_be *be, bool *fits) {
+/* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do; *least: the
+ * fewest columns that were needed. A plan that fails for its reserve says nothing about the model. */
+static wfc_status plan_rounds(wfc_be *be, bool *fits, uint32_t *least) {
     wfc_diag *diag = be->diag;
     uint32_t reserve = 0;
     for (unsigned round = 0; round < 6; round++) {
@@ -19,6 +19,7 @@ static wfc_status plan_rounds(wfc_be *be, bool *fits) {
             columns += be->slabs.data[i].w;
             if (be->slabs.data[i].is_adapter) adapters += be->slabs.data[i].w;
         }
+        if (columns < *least) *least = columns;
         *fits = columns <= be->width;
         if (*fits) return WFC_OK;
         reserve = reserve < adapters ? adapters : reserve + columns - be->width;
@@ -30,8 +31,9 @@ static wfc_status plan_rounds(wfc_be *be, bool *fits) {
  * two, and so be narrower. */
 static wfc_status plan_and_connect(wfc_be *be) {
     bool fits = false;
+    uint32_t least = UINT32_MAX;
     for (unsigned step = 0; step < 16; step++) {
-        WFC_TRY(plan_rounds(be, &fits));
+        WFC_TRY(plan_rounds(be, &fits, &least));
         if (fits) return WFC_OK;
         for (size_t i = 0; i < be->adapters.count && step == 0; i++) {
             if (be->adapters.data[i].predicted_cycles > be->adapter_cycles)
@@ -39,10 +41,11 @@ static wfc_status plan_and_connect(wfc_be *be) {
         }
         be->adapter_cycles *= 2;
     }
-    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
-                    "%u layers and the %zu adapters between them do not fit %u columns of target %s together; use a "
-                    "larger target",
-                    be->layer_count, be->adapters.count, be->width, be->t->name);
+    return wfc_fail(
+        be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
+        "%u layers and the %zu adapters between them need %u columns of PEs in the narrowest plan found, target "
+        "%s has %u: %u are missing. Use a larger target",
+        be->layer_count, be->adapters.count, least, be->t->name, be->width, least - be->width);
 }
 
 static wfc_status compile(wfc_be *be, wfc_program *out) {
