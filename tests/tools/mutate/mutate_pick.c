@@ -133,11 +133,14 @@ static wfc_status list_routes(const wfc_program *p, const mutate_used *used, uin
     const wfc_prog_router *r = &p->routers[p->pes[pe].router_index];
     for (uint32_t i = 0; i < r->route_count; i++) {
         if (!is_used(used, KEY_ROUTE, &p->pes[pe], r->routes[i].colour)) continue;
-        for (uint8_t pos = 0; pos < r->routes[i].positions; pos++)
-            for (uint8_t in = 0; in < WFC_PORTS; in++)
-                for (uint8_t bit = 0; bit < WFC_PORTS && r->routes[i].out[pos][in]; bit++)
-                    WFC_TRY(wfc_vec_push(out,
-                                         (mutate_place){.pe = pe, .item = i, .position = pos, .port = in, .bit = bit}));
+        for (unsigned n = 0; n < r->routes[i].positions * (unsigned)(WFC_PORTS * WFC_PORTS); n++) {
+            mutate_place at = {.pe = pe,
+                               .item = i,
+                               .position = (uint8_t)(n / (WFC_PORTS * WFC_PORTS)),
+                               .port = (uint8_t)(n / WFC_PORTS % WFC_PORTS),
+                               .bit = (uint8_t)(n % WFC_PORTS)};
+            if (r->routes[i].out[at.position][at.port]) WFC_TRY(wfc_vec_push(out, at));
+        }
     }
     return WFC_OK;
 }
