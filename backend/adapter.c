@@ -9,6 +9,7 @@
  * Example: 8 rows, every row needs one word of the row above: q = 1. Row 3 inserts 1 word on the down bus of section 3
  * and listens to the bus of section 2 (arrive 1, listen [0, 1)). Cost per PE: take + listen + insert + 2 give cycles.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/be.h"
@@ -181,9 +182,9 @@ static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where
 static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, uint32_t *bytes) {
     *cycles = 0;
     *bytes = 0;
-    /* any two, as large as the target has: the real ones come with the placement */
-    be->streams.data[ad->source].colour = (uint8_t)(be->t->colours - 1);
-    be->streams.data[ad->stream].colour = (uint8_t)(be->t->colours - 2);
+    /* any two but those of the buses: the real ones come with the placement */
+    be->streams.data[ad->source].colour = ad->section ? 4 : 0;
+    be->streams.data[ad->stream].colour = ad->section ? 5 : 1;
     for (uint32_t r = 0; r < be->height; r++) {
         for (uint32_t c = 0; c < ad->cols; c++) {
             wfc_be_pe_build b;
@@ -243,6 +244,23 @@ static uint32_t widest(const wfc_be *be, uint32_t index) {
     return be->opt->random_splits ? 1 + (uint32_t)(wfc_rng_next(&rng) % 5) : MAX_COLUMNS;
 }
 
+/* Two lanes and four buses meet in every PE of an adapter, whatever colours they get later. */
+static wfc_status check_colours(wfc_be *be, const wfc_be_adapter *ad) {
+#ifndef WFC_OFF_CCOLOURS
+    uint32_t colours = ad->section ? 6 : 2;
+    char place[300];
+    if (be->t->colours >= colours) return WFC_OK;
+    snprintf(place, sizeof place, "%.200s, PE (any of its columns)", ad->name);
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7022", place,
+                    "rearranging this tensor takes %u colours in each PE, target %s has %u. Use a target with more "
+                    "colours",
+                    colours, be->t->name, be->t->colours);
+#else
+    (void)be, (void)ad;
+    return WFC_OK;
+#endif
+}
+
 wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     wfc_be_adapter *ad = &be->adapters.data[index];
     where w;
@@ -251,12 +269,8 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     ad->plan_row = w.row;
     double best = 1e30;
     wfc_be_column_plan *best_plan = NULL;
-    uint32_t best_cols = 0, least_bytes = UINT32_MAX, colours = ad->section ? 6 : 2; /* two lanes, four buses */
-    if (be->t->colours < colours) {
-        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7040", ad->name,
-                        "rearranging this tensor takes %u colours, target %s has %u. Use a target with more colours",
-                        colours, be->t->name, be->t->colours);
-    }
+    uint32_t best_cols = 0, least_bytes = UINT32_MAX;
+    WFC_TRY(check_colours(be, ad));
     for (uint32_t cols = 1; cols <= MAX_COLUMNS && cols < be->width; cols++) {
         ad->cols = cols;
         ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);

@@ -16,14 +16,14 @@ typedef struct limit_case {
     const char *name, *code, *says;
 } limit_case;
 static const limit_case k_cases[] = {
-    {"colours", "WFC-E0707", "colour 9 is needed"},
+    {"colours", "WFC-E7022", "takes 6 colours in each PE"},
     {"in_queues", "WFC-E0706", "input queue 1"},
     {"out_queues", "WFC-E0706", "output queue 1"},
     {"microthreads", "WFC-E0704", "ut1 to ut2"},
 };
 
 static void lower(wfc_target *t, const char *name) {
-    if (strcmp(name, "colours") == 0) t->colours = 9; /* 8 are used, and one is planned with */
+    if (strcmp(name, "colours") == 0) t->colours = 5; /* an adapter takes 6 */
     if (strcmp(name, "in_queues") == 0) t->in_queues = 1;
     if (strcmp(name, "out_queues") == 0) t->out_queues = 1;
     if (strcmp(name, "microthreads") == 0) t->microthreads = 2;
