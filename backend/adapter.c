@@ -183,8 +183,8 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
     *cycles = 0;
     *bytes = 0;
     /* any two but those of the buses: the real ones come with the placement */
-    be->streams.data[ad->source].colour = ad->section ? 4 : 0;
-    be->streams.data[ad->stream].colour = ad->section ? 5 : 1;
+    memset(be->streams.data[ad->source].colours, ad->section ? 4 : 0, 2);
+    memset(be->streams.data[ad->stream].colours, ad->section ? 5 : 1, 2);
     for (uint32_t r = 0; r < be->height; r++) {
         for (uint32_t c = 0; c < ad->cols; c++) {
             wfc_be_pe_build b;

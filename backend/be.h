@@ -36,14 +36,17 @@ typedef struct wfc_be_interval {
     uint32_t lo, hi;
 } wfc_be_interval;
 
-/* How a layer's work is dealt over its rectangle. Row index = mixed radix over the axes' row parts (axis order), then
- * the contraction part as the fastest digit. */
+/* How a layer's work is dealt over its rectangle. Its rows form groups: one group for each tile of the axes other than
+ * axis 1, in raster order, spread evenly over the rectangle's height so that equal places of any two layers lie on
+ * about the same rows. Within a group: parts of axis 1 (channels of a layer without contraction), then the contraction
+ * part as the fastest digit. */
 typedef struct wfc_be_split {
     uint32_t row_parts[WFC_IR_MAX_RANK]; /* of the final output's axes */
     uint32_t pc;                         /* parts of the contraction axis; 1 without one */
     uint32_t cols;                       /* parts of col_axis */
     uint8_t col_axis;                    /* of the final output */
-    uint32_t rows;                       /* product of row_parts times pc */
+    uint32_t groups, group_rows;         /* product of row_parts without axis 1; row_parts[1] times pc */
+    uint32_t y, h;                       /* rows of the rectangle; groups * group_rows <= h */
 } wfc_be_split;
 
 typedef struct wfc_be_edge {
@@ -90,7 +93,7 @@ typedef struct wfc_be_stream {
     wfc_be_tap *taps;
     uint32_t tap_count, tap_capacity;
     uint16_t x_first, x_last; /* columns it occupies */
-    uint8_t colour;
+    uint8_t colours[2];       /* on even and on odd rows; equal unless be->parity */
 } wfc_be_stream;
 
 typedef struct wfc_be_adapter {
@@ -118,13 +121,13 @@ typedef struct wfc_be_column_plan {
         *bus_pos[2]; /* [element] position in its source lane; in its row's insert list, UINT32_MAX not on it */
 } wfc_be_column_plan;
 
-/* colours: adapter: bus [direction * 2 + section parity]; layer: chain [direction * 2 + parity of the sender's part].
- */
+/* colours[parity of the column]: adapter: bus [direction * 2 + section parity]; layer: chain [direction * 2 + parity of
+ * the sender's part]. The two sets are equal unless be->parity. */
 typedef struct wfc_be_slab {
     bool is_adapter;
     uint32_t index;
-    uint16_t x, w;
-    uint8_t colours[4];
+    uint16_t x, w, y, h;
+    uint8_t colours[2][4];
     uint8_t colour_count;
 } wfc_be_slab;
 
@@ -147,6 +150,8 @@ typedef struct wfc_be {
     double target_cycles;   /* the plan's slowest layer */
     double adapter_cycles;  /* what an adapter may take before it gets wider, beyond target_cycles */
     double predicted_delta_t;
+    bool parity; /* lanes of even and odd rows, chains and buses of even and odd columns get colours of their own: a
+                    detour around a dead PE may then use the neighbours' routers */
 } wfc_be;
 
 /* layers.c: groups of the graph -> layers with edges; refuses what has no kernel, all of it in one list. */
@@ -159,6 +164,16 @@ void wfc_be_box_strides(const wfc_be_box *b, uint32_t *strides);
 void wfc_be_box_full(const wfc_shape *s, wfc_be_box *out);
 /* Parts of 0..n-1 as even as can be: part i is [n i / parts, n (i+1) / parts). */
 wfc_be_interval wfc_be_part(uint32_t n, uint32_t parts, uint32_t i);
+/* Sets groups, group_rows from row_parts and pc. */
+void wfc_be_split_count(const wfc_be_layer *l, wfc_be_split *s);
+/* Place of a row of the wafer in the layer's rectangle: group and row within it; false: the layer does not use it. */
+bool wfc_be_row_place(const wfc_be_split *s, uint32_t row, uint32_t *group, uint32_t *inner);
+/* Contraction part of a row in use; the wafer row of a group's first row. */
+uint32_t wfc_be_row_part(const wfc_be_split *s, uint32_t row);
+uint32_t wfc_be_group_row(const wfc_be_split *s, uint32_t group);
+static inline uint8_t wfc_be_colour(const wfc_be_stream *s, uint32_t row) {
+    return s->colours[row & 1u];
+}
 /* Final output box of PE (row, col) of a layer; its list (dealt channels) lives in the arena. False: empty. */
 bool wfc_be_out_box(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_box *out);
 /* Boxes of every node's value (and of the contract's operands) that the PE needs, from the final box backwards. */

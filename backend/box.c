@@ -44,14 +44,45 @@ static void cut(wfc_be_box *b, unsigned axis, uint32_t parts, uint32_t i) {
     b->n[axis] = p.hi - p.lo;
 }
 
+void wfc_be_split_count(const wfc_be_layer *l, wfc_be_split *s) {
+    s->groups = 1;
+    for (unsigned d = 0; d < l->shape.rank; d++) {
+        if (d != 1) s->groups *= s->row_parts[d];
+    }
+    s->group_rows = s->pc * (l->shape.rank > 1 ? s->row_parts[1] : 1);
+}
+
+uint32_t wfc_be_group_row(const wfc_be_split *s, uint32_t group) {
+    return s->y + (uint32_t)((uint64_t)s->h * group / s->groups);
+}
+
+bool wfc_be_row_place(const wfc_be_split *s, uint32_t row, uint32_t *group, uint32_t *inner) {
+    if (row < s->y || row >= s->y + s->h) return false;
+    uint32_t g = (uint32_t)((uint64_t)(row - s->y) * s->groups / s->h);
+    while (g + 1 < s->groups && wfc_be_group_row(s, g + 1) <= row) g++;
+    *group = g;
+    *inner = row - wfc_be_group_row(s, g);
+    return *inner < s->group_rows;
+}
+
+uint32_t wfc_be_row_part(const wfc_be_split *s, uint32_t row) {
+    uint32_t group, inner;
+    return wfc_be_row_place(s, row, &group, &inner) ? inner % s->pc : 0;
+}
+
 bool wfc_be_out_box(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_box *out) {
     const wfc_be_split *s = &l->split;
+    uint32_t group, inner;
     wfc_be_box_full(&l->shape, out);
-    if (row >= s->rows || col >= s->cols) return false;
-    uint32_t ic = row % s->pc, digits = row / s->pc;
+    if (col >= s->cols || !wfc_be_row_place(s, row, &group, &inner)) return false;
+    uint32_t ic = inner % s->pc;
     for (int d = (int)l->shape.rank - 1; d >= 0; d--) {
-        cut(out, (unsigned)d, s->row_parts[d], digits % s->row_parts[d]);
-        digits /= s->row_parts[d];
+        if (d == 1) {
+            cut(out, 1, s->row_parts[1], inner / s->pc);
+            continue;
+        }
+        cut(out, (unsigned)d, s->row_parts[d], group % s->row_parts[d]);
+        group /= s->row_parts[d];
     }
     if (l->chan_axis >= 0) {
         wfc_be_interval p = wfc_be_part(l->shape.dims[l->chan_axis], s->pc, ic);
@@ -189,7 +220,7 @@ static wfc_status contract_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row
         uint32_t channels = 0;
         uint32_t *chan = NULL;
         if (l->red_var >= 0) {
-            wfc_be_interval p = wfc_be_part(s->extent[l->red_var], sp->pc, row % sp->pc);
+            wfc_be_interval p = wfc_be_part(s->extent[l->red_var], sp->pc, wfc_be_row_part(sp, row));
             channels = p.hi - p.lo;
             chan = wfc_arena_alloc(&be->arena, channels ? channels : 1, sizeof *chan);
             if (!chan) return wfc_fail_memory(be->diag);

@@ -310,7 +310,7 @@ static wfc_status add_tensor(build *b, const wfc_be_stream *s, wfc_side side, co
     for (uint32_t r = 0; r < b->be->height; r++) {
         if (!s->rows[r].count) continue;
         wfc_prog_stream *one = &out->streams[out->stream_count++];
-        *one = (wfc_prog_stream){.side = (uint8_t)side, .row = (uint16_t)r, .colour = s->colour};
+        *one = (wfc_prog_stream){.side = (uint8_t)side, .row = (uint16_t)r, .colour = wfc_be_colour(s, r)};
         WFC_TRY(add_stream(b, &s->rows[r], index, one));
     }
     return WFC_OK;

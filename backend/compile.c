@@ -62,7 +62,8 @@ static wfc_status compile(wfc_be *be, wfc_program *out) {
 wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
                           wfc_program *out) {
     wfc_program_init(out);
-    wfc_be be = {.g = g, .t = t, .opt = opt, .diag = diag, .height = t->height, .width = t->width};
+    wfc_be be = {
+        .g = g, .t = t, .opt = opt, .diag = diag, .height = t->height, .width = t->width, .parity = opt->parity};
     wfc_arena_init(&be.arena);
     wfc_status st = compile(&be, out);
     wfc_vec_free(&be.streams);

@@ -8,6 +8,7 @@
 typedef struct wfc_compile_options {
     uint64_t seed;          /* of the partitioner's choices */
     const char *model_name; /* base name, for reports */
+    bool parity;            /* colours by parity of rows and columns, as detours around dead PEs need them */
     bool random_splits;     /* tests: every layer's split and width drawn by `seed` instead of chosen by cost */
 } wfc_compile_options;
 

@@ -61,9 +61,12 @@ static double local_node_cycles(const wfc_be *be, const wfc_node *n, const wfc_b
 
 /* Middle PE of a split: its row index. */
 static uint32_t middle_row(const wfc_be_layer *l) {
-    uint32_t row = 0;
-    for (unsigned d = 0; d < l->shape.rank; d++) row = row * l->split.row_parts[d] + l->split.row_parts[d] / 2;
-    return row * l->split.pc;
+    uint32_t group = 0;
+    for (unsigned d = 0; d < l->shape.rank; d++) {
+        if (d != 1) group = group * l->split.row_parts[d] + l->split.row_parts[d] / 2;
+    }
+    uint32_t parts = l->shape.rank > 1 ? l->split.row_parts[1] : 1;
+    return wfc_be_group_row(&l->split, group) + parts / 2 * l->split.pc;
 }
 
 double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
@@ -160,6 +163,7 @@ static wfc_status add_key(wfc_be *be, run *r, const wfc_be_split *s) {
             l->split = *s;
             l->split.col_axis = axis;
             l->split.cols = r->cols[m][c];
+            wfc_be_split_count(l, &l->split);
             uint64_t bytes = UINT64_MAX;
             double v = wfc_be_split_cycles(be, l, &bytes);
             if (bytes < r->least_bytes[m]) r->least_bytes[m] = bytes;
@@ -174,18 +178,17 @@ static wfc_status add_key(wfc_be *be, run *r, const wfc_be_split *s) {
 }
 
 /* All row splits: axis by axis, then the contraction parts. */
-static wfc_status enumerate(wfc_be *be, run *r, wfc_be_split *s, unsigned axis) {
+static wfc_status enumerate(wfc_be *be, run *r, wfc_be_split *s, uint32_t rows, unsigned axis) {
     const wfc_be_layer *l = &be->layers[r->members[0]];
     if (axis < l->shape.rank) {
         uint32_t dim = (int)axis == l->chan_axis ? 1 : l->shape.dims[axis];
         uint32_t *parts = wfc_arena_alloc(&be->arena, dim < be->height ? dim : be->height, sizeof *parts);
         if (!parts) return wfc_fail_memory(be->diag);
-        uint32_t n = useful_parts(dim, be->height / s->rows, parts);
+        uint32_t n = useful_parts(dim, be->height / rows, parts);
         for (uint32_t i = 0; i < n; i++) {
             wfc_be_split next = *s;
             next.row_parts[axis] = parts[i];
-            next.rows *= parts[i];
-            WFC_TRY(enumerate(be, r, &next, axis + 1));
+            WFC_TRY(enumerate(be, r, &next, rows * parts[i], axis + 1));
         }
         return WFC_OK;
     }
@@ -198,11 +201,10 @@ static wfc_status enumerate(wfc_be *be, run *r, wfc_be_split *s, unsigned axis) 
     }
     uint32_t *parts = wfc_arena_alloc(&be->arena, be->height, sizeof *parts);
     if (!parts) return wfc_fail_memory(be->diag);
-    uint32_t n = useful_parts(least, be->height / s->rows, parts);
+    uint32_t n = useful_parts(least, be->height / rows, parts);
     for (uint32_t i = 0; i < n; i++) {
         wfc_be_split next = *s;
         next.pc = parts[i];
-        next.rows *= parts[i];
         WFC_TRY(add_key(be, r, &next));
     }
     return WFC_OK;
@@ -262,7 +264,7 @@ static wfc_status fill_run(wfc_be *be, run *r) {
     r->least_bytes = wfc_arena_alloc(&be->arena, r->count, sizeof *r->least_bytes);
     if (!r->cols || !r->col_count || !r->least_bytes) return wfc_fail_memory(be->diag);
     for (uint32_t m = 0; m < r->count; m++) r->least_bytes[m] = UINT64_MAX;
-    wfc_be_split s = {.pc = 1, .rows = 1};
+    wfc_be_split s = {.pc = 1, .h = be->height};
     for (unsigned d = 0; d < WFC_IR_MAX_RANK; d++) s.row_parts[d] = 1;
     for (uint32_t m = 0; m < r->count; m++) {
         const wfc_be_layer *l = &be->layers[r->members[m]];
@@ -272,7 +274,7 @@ static wfc_status fill_run(wfc_be *be, run *r) {
         if (!r->cols[m]) return wfc_fail_memory(be->diag);
         r->col_count[m] = useful_parts(l->shape.dims[axis], be->width, r->cols[m]);
     }
-    return enumerate(be, r, &s, 0);
+    return enumerate(be, r, &s, 1, 0);
 }
 
 /* Fewest columns of all members with every time <= T, and the key; UINT32_MAX: none. */
@@ -377,6 +379,7 @@ static void apply(wfc_be *be, const run *r, uint32_t member, uint32_t k, uint32_
     l->split = r->keys[k].split;
     l->split.col_axis = axis;
     l->split.cols = r->cols[member][col_index];
+    wfc_be_split_count(l, &l->split);
     l->order = NULL;
 }
 

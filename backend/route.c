@@ -93,7 +93,7 @@ static wfc_status lane(wfc_be *be, wfc_be_routes *r, const wfc_be_stream *s, uin
             const wfc_be_slab *slab = &be->slabs.data[s->slab];
             if ((uint32_t)x < (uint32_t)slab->x + slab->w) st.inserts = s->segment[row][(uint32_t)x - slab->x] > 0;
         }
-        WFC_TRY(put(be, r, (uint32_t)x, row, s->colour, WFC_PORT_W, WFC_PORT_E, &st));
+        WFC_TRY(put(be, r, (uint32_t)x, row, wfc_be_colour(s, row), WFC_PORT_W, WFC_PORT_E, &st));
     }
     return WFC_OK;
 }
@@ -102,20 +102,23 @@ static wfc_status chains(wfc_be *be, wfc_be_routes *r, const wfc_be_slab *slab) 
     const wfc_be_layer *l = &be->layers[slab->index];
     uint32_t pc = l->split.pc;
     if (pc == 1) return WFC_OK;
-    for (uint32_t row = 0; row < l->split.rows; row++) {
-        uint32_t ic = row % pc;
+    for (uint32_t row = l->split.y; row < l->split.y + l->split.h; row++) {
+        uint32_t group, inner;
+        if (!wfc_be_row_place(&l->split, row, &group, &inner)) continue;
+        uint32_t ic = inner % pc;
         for (uint32_t c = 0; c < l->split.cols; c++) {
             wfc_be_scatter s = wfc_be_scatter_words(l, row, c, 1);
             uint32_t x = slab->x + c;
+            const uint8_t *colours = slab->colours[x & 1u];
             if (ic + 1 < pc && s.above) {
                 stop from = {.inserts = true, .ahead = true}, to = {.accept = {0, 1}, .period = 1};
-                WFC_TRY(put(be, r, x, row, slab->colours[ic & 1], WFC_PORT_N, WFC_PORT_S, &from));
-                WFC_TRY(put(be, r, x, row + 1, slab->colours[ic & 1], WFC_PORT_N, WFC_PORT_S, &to));
+                WFC_TRY(put(be, r, x, row, colours[ic & 1], WFC_PORT_N, WFC_PORT_S, &from));
+                WFC_TRY(put(be, r, x, row + 1, colours[ic & 1], WFC_PORT_N, WFC_PORT_S, &to));
             }
             if (ic > 0 && s.below) {
                 stop from = {.inserts = true, .ahead = true}, to = {.accept = {0, 1}, .period = 1};
-                WFC_TRY(put(be, r, x, row, slab->colours[2 + (ic & 1)], WFC_PORT_S, WFC_PORT_N, &from));
-                WFC_TRY(put(be, r, x, row - 1, slab->colours[2 + (ic & 1)], WFC_PORT_S, WFC_PORT_N, &to));
+                WFC_TRY(put(be, r, x, row, colours[2 + (ic & 1)], WFC_PORT_S, WFC_PORT_N, &from));
+                WFC_TRY(put(be, r, x, row - 1, colours[2 + (ic & 1)], WFC_PORT_S, WFC_PORT_N, &to));
             }
         }
     }
@@ -145,7 +148,8 @@ static wfc_status bus(wfc_be *be, wfc_be_routes *r, const wfc_be_adapter *ad, co
                   .ahead = y != last,
                   .accept = p->listen[dir][k][y],
                   .period = p->arrive[dir][k][y]};
-        WFC_TRY(put(be, r, (uint32_t)slab->x + col, (uint32_t)y, slab->colours[dir * 2 + (section & 1)], in, out, &s));
+        WFC_TRY(put(be, r, (uint32_t)slab->x + col, (uint32_t)y,
+                    slab->colours[(slab->x + col) & 1u][dir * 2 + (section & 1)], in, out, &s));
     }
     return WFC_OK;
 }

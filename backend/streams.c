@@ -19,7 +19,11 @@ static wfc_status new_stream(wfc_be *be, const char *name, wfc_value tensor, int
 }
 
 static wfc_status new_slab(wfc_be *be, bool is_adapter, uint32_t index, uint32_t cols, int32_t *out) {
-    wfc_be_slab s = {.is_adapter = is_adapter, .index = index, .w = (uint16_t)cols, .colours = {0, 1, 2, 3}};
+    wfc_be_slab s = {.is_adapter = is_adapter,
+                     .index = index,
+                     .w = (uint16_t)cols,
+                     .h = (uint16_t)be->height,
+                     .colours = {{0, 1, 2, 3}, {0, 1, 2, 3}}};
     if (wfc_vec_push(&be->slabs, s) != WFC_OK) return wfc_fail_memory(be->diag);
     *out = (int32_t)be->slabs.count - 1;
     return WFC_OK;
@@ -74,7 +78,8 @@ static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, 
     for (uint32_t row = 0; row < be->height; row++) {
         out->accept[row] = wfc_arena_alloc(&be->arena, l->split.cols, sizeof **out->accept);
         if (!out->accept[row]) return wfc_fail_memory(be->diag);
-        if (row >= l->split.rows) continue;
+        uint32_t group, inner;
+        if (!wfc_be_row_place(&l->split, row, &group, &inner)) continue;
         for (uint32_t col = 0; col < l->split.cols; col++) {
             wfc_be_interval *a = &out->accept[row][col];
             if (is_uniform(l, e) && col > 0) {
@@ -101,7 +106,7 @@ static bool lists_equal(const wfc_be_list *a, const wfc_be_list *b) {
 static const uint32_t *adopt_order(wfc_be *be, const wfc_be_layer *l, uint32_t row, const wfc_be_list *want,
                                    const wfc_be_list *have) {
     const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
-    wfc_be_interval part = wfc_be_part(s->extent[l->red_var], l->split.pc, row % l->split.pc);
+    wfc_be_interval part = wfc_be_part(s->extent[l->red_var], l->split.pc, wfc_be_row_part(&l->split, row));
     uint32_t channels = part.hi - part.lo;
     if (channels == 0 || want->count != have->count || want->count % channels) return NULL;
     uint32_t block = want->count / channels;
@@ -213,7 +218,9 @@ static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
 
 /* The lanes of a layer's output: columns from east to west (an ordered merge lets the eastern ones go first). */
 static wfc_status layer_rows(wfc_be *be, const wfc_be_layer *l, wfc_be_stream *s) {
-    for (uint32_t r = 0; r < l->split.rows; r++) {
+    for (uint32_t r = l->split.y; r < l->split.y + l->split.h; r++) {
+        uint32_t group, inner;
+        if (!wfc_be_row_place(&l->split, r, &group, &inner)) continue;
         s->segment[r] = wfc_arena_alloc(&be->arena, l->split.cols, sizeof **s->segment);
         if (!s->segment[r]) return wfc_fail_memory(be->diag);
         for (uint32_t c = l->split.cols; c-- > 0;) {

@@ -136,18 +136,20 @@ static wfc_status fill_constants(rig *r) {
 static void arm_all(rig *r) {
     const wfc_be_column_plan *p = r->p;
     const wfc_be_slab *slab = &r->be->slabs.data[r->ad->slab];
+    const uint8_t *colours = slab->colours[(slab->x + r->col) & 1u];
     const wfc_be_interval take = p->take[r->row];
     uint8_t queue = 0, ut = 1, reg = R_HALF;
     if (take.hi > take.lo) {
-        wfc_be_receive_setup(r->a, &r->lane, "lane", queue++, r->be->streams.data[r->ad->source].colour, ut++, reg++,
-                             R_TEMP, take.hi - take.lo);
+        wfc_be_receive_setup(r->a, &r->lane, "lane", queue++,
+                             wfc_be_colour(&r->be->streams.data[r->ad->source], r->row), ut++, reg++, R_TEMP,
+                             take.hi - take.lo);
     }
     for (unsigned d = 0; d < 2; d++) {
         for (unsigned k = 0; k < 2; k++) {
             wfc_be_interval l = p->listen[d][k][r->row];
             if (l.hi == l.lo) continue;
             uint32_t section = r->row / r->ad->section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
-            wfc_be_receive_setup(r->a, &r->bus[d][k], "bus", queue++, slab->colours[d * 2 + (section & 1)], ut++, reg++,
+            wfc_be_receive_setup(r->a, &r->bus[d][k], "bus", queue++, colours[d * 2 + (section & 1)], ut++, reg++,
                                  R_TEMP, l.hi - l.lo);
         }
     }
@@ -155,19 +157,20 @@ static void arm_all(rig *r) {
 
 static void outputs(rig *r) {
     const wfc_be_slab *slab = &r->be->slabs.data[r->ad->slab];
+    const uint8_t *colours = slab->colours[(slab->x + r->col) & 1u];
     uint32_t section = r->ad->section ? r->row / r->ad->section : 0;
     uint8_t queue = 0;
     r->out_queue = queue;
     uint32_t n = r->p->give[r->row].hi - r->p->give[r->row].lo;
     if (n) {
-        wfc_be_asm_bind_out(r->a, queue++, r->be->streams.data[r->ad->stream].colour);
+        wfc_be_asm_bind_out(r->a, queue++, wfc_be_colour(&r->be->streams.data[r->ad->stream], r->row));
         r->out_array = wfc_be_asm_array(r->a, "out", 4 * n, WFC_MEM_OUTPUT);
     }
     for (unsigned d = 0; d < 2; d++) {
         uint32_t m = r->p->insert[d][r->row].count;
         if (!m) continue;
         r->bus_queue[d] = queue;
-        wfc_be_asm_bind_out(r->a, queue++, slab->colours[d * 2 + (section & 1)]);
+        wfc_be_asm_bind_out(r->a, queue++, colours[d * 2 + (section & 1)]);
         r->staging[d] = wfc_be_asm_array(r->a, d == 0 ? "down" : "up", 4 * m, WFC_MEM_SCRATCH);
     }
 }

@@ -156,7 +156,7 @@ static wfc_status multiply(rig *r, uint32_t acc) {
 wfc_be_scatter wfc_be_scatter_words(const wfc_be_layer *l, uint32_t row, uint32_t col, uint32_t tile) {
     wfc_be_scatter s = {0};
     const wfc_be_split *sp = &l->split;
-    uint32_t channels = l->shape.dims[l->chan_axis], ic = row % sp->pc;
+    uint32_t channels = l->shape.dims[l->chan_axis], ic = wfc_be_row_part(sp, row);
     for (uint32_t j = 0; j < sp->pc; j++) {
         wfc_be_interval p = wfc_be_part(channels, sp->pc, j);
         uint32_t first = p.lo + (col + sp->cols - p.lo % sp->cols) % sp->cols;
@@ -172,8 +172,8 @@ wfc_be_scatter wfc_be_scatter_words(const wfc_be_layer *l, uint32_t row, uint32_
 }
 
 static void chain_queues(rig *r, const wfc_be_scatter *s, uint8_t *in_queue, uint8_t *out_queue) {
-    const uint8_t *c = r->be->slabs.data[r->l->slab].colours;
-    uint32_t pc = r->l->split.pc, ic = r->row % pc;
+    const uint8_t *c = r->be->slabs.data[r->l->slab].colours[(r->be->slabs.data[r->l->slab].x + r->col) & 1u];
+    uint32_t pc = r->l->split.pc, ic = wfc_be_row_part(&r->l->split, r->row);
     if (ic > 0 && s->above + s->own) wfc_be_asm_bind_in(r->a, r->queue_north = (*in_queue)++, c[(ic - 1) & 1]);
     if (ic + 1 < pc && s->below + s->own)
         wfc_be_asm_bind_in(r->a, r->queue_south = (*in_queue)++, c[2 + ((ic + 1) & 1)]);
@@ -183,7 +183,7 @@ static void chain_queues(rig *r, const wfc_be_scatter *s, uint8_t *in_queue, uin
 
 /* Start: what is on its way to other rows, farthest part first. */
 static void start_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
-    uint32_t pc = r->l->split.pc, ic = r->row % pc, all = s->above + s->own + s->below;
+    uint32_t pc = r->l->split.pc, ic = wfc_be_row_part(&r->l->split, r->row), all = s->above + s->own + s->below;
     wfc_be_asm_bucket(r->a, WFC_BE_REDUCE);
     if (ic + 1 < pc && s->above) {
         uint8_t out = wfc_be_asm_out(r->a, r->out_south, WFC_F32, s->above, 0), own = row_of(r, acc, 0, 0, s->above, 1);
@@ -206,7 +206,7 @@ static void start_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
 
 /* Finish: the chains are through; add what came for the own part from both sides. */
 static void finish_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
-    uint32_t pc = r->l->split.pc, ic = r->row % pc;
+    uint32_t pc = r->l->split.pc, ic = wfc_be_row_part(&r->l->split, r->row);
     wfc_be_asm_bucket(r->a, WFC_BE_REDUCE);
     if (ic + 1 < pc && s->above) wfc_be_asm_wait(r->a, r->ut_down);
     if (ic > 0 && s->own) {
@@ -233,8 +233,9 @@ static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
                             "this layer reads %u tensors at once; a PE has microthreads for %u", r->l->edge_count,
                             r->be->t->microthreads);
         }
-        wfc_be_receive_setup(r->a, &r->lane[e], NAMES[e], (*queue)++, r->be->streams.data[r->l->edges[e].stream].colour,
-                             (*ut)++, (uint8_t)(R_HALF + e), R_TEMP, words);
+        wfc_be_receive_setup(r->a, &r->lane[e], NAMES[e], (*queue)++,
+                             wfc_be_colour(&r->be->streams.data[r->l->edges[e].stream], r->row), (*ut)++,
+                             (uint8_t)(R_HALF + e), R_TEMP, words);
         r->edge[e] = (wfc_be_site){.array = r->lane[e].array, .half_reg = r->lane[e].half_reg, .box = r->need.edge[e]};
     }
     return wfc_be_asm_status(r->a);
@@ -324,7 +325,8 @@ wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, ui
     *out = (wfc_be_pe_build){0};
     rig r = {.be = be, .l = l, .row = row, .col = col, .b = out};
     bool any = wfc_be_out_box(be, l, row, col, &r.final);
-    if (row >= l->split.rows || (!any && !(l->has_contract && l->split.pc > 1))) {
+    uint32_t group, inner;
+    if (!wfc_be_row_place(&l->split, row, &group, &inner) || (!any && !(l->has_contract && l->split.pc > 1))) {
         out->empty = true;
         return WFC_OK;
     }
@@ -342,7 +344,7 @@ wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, ui
     uint8_t queue = 0, out_queue = 0, ut = 1;
     WFC_TRY(arm_lanes(&r, &queue, &ut));
     wfc_be_scatter sc = {0};
-    if (r.has_output) wfc_be_asm_bind_out(r.a, r.out_lane = out_queue++, s->colour);
+    if (r.has_output) wfc_be_asm_bind_out(r.a, r.out_lane = out_queue++, wfc_be_colour(s, row));
     if (r.out_words) r.out_array = wfc_be_asm_array(r.a, "out", 4 * r.out_words, WFC_MEM_OUTPUT);
     r.ut_send = ut++;
     if (l->split.pc > 1) {

@@ -44,8 +44,14 @@ uint32_t wfc_prog_class_account(const wfc_prog_class *c, uint32_t *account) {
     add[WFC_MEM_TASK] = queue_and_task_bytes(c);
     /* the rounding at the end of the code area is charged to the tasks, which come last there */
     add[WFC_MEM_TASK] += (4 - (add[WFC_MEM_CODE] + add[WFC_MEM_DESC] + add[WFC_MEM_TASK]) % 4) % 4;
-    for (uint32_t i = 0; i < c->array_count; i++)
-        if (c->arrays[i].category < WFC_MEM_CATEGORIES) add[c->arrays[i].category] += c->arrays[i].bytes;
+    uint64_t end = add[WFC_MEM_CODE] + add[WFC_MEM_DESC] + add[WFC_MEM_TASK];
+    for (uint32_t i = 0; i < c->array_count; i++) {
+        const wfc_prog_array *a = &c->arrays[i];
+        if (a->category >= WFC_MEM_CATEGORIES) continue;
+        /* bytes in front of an array that its alignment leaves unused are charged to it */
+        add[a->category] += a->bytes + (a->addr > end ? a->addr - end : 0);
+        end = (uint64_t)a->addr + a->bytes;
+    }
     for (unsigned i = 0; i < WFC_MEM_CATEGORIES; i++) {
         account[i] = saturate(account[i] + add[i]);
         sum += add[i];
