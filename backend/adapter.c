@@ -14,15 +14,14 @@
 
 #include "backend/be.h"
 
-enum { MAX_COLUMNS = 16 };
+enum { MAX_COLUMNS = 48 };
 
-typedef struct where {
-    uint16_t *row;
-    uint32_t *pos;
-    uint32_t elems;
-} where;
-
-static wfc_status locate(wfc_be *be, const wfc_be_stream *s, where *w) {
+wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out) {
+    wfc_be_stream *s = &be->streams.data[stream];
+    *out = s->where;
+    if (s->where) return WFC_OK;
+    wfc_be_where *w = wfc_arena_alloc(&be->arena, 1, sizeof *w);
+    if (!w) return wfc_fail_memory(be->diag);
     w->elems = (uint32_t)wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape);
     w->row = wfc_arena_alloc(&be->arena, w->elems, sizeof *w->row);
     w->pos = wfc_arena_alloc(&be->arena, w->elems, sizeof *w->pos);
@@ -30,10 +29,12 @@ static wfc_status locate(wfc_be *be, const wfc_be_stream *s, where *w) {
     memset(w->row, 0xff, w->elems * sizeof *w->row);
     for (uint32_t r = 0; r < be->height; r++) {
         for (uint32_t i = 0; i < s->rows[r].count; i++) {
+            if (s->rows[r].ids[i] < 0) continue;
             w->row[s->rows[r].ids[i]] = (uint16_t)r;
             w->pos[s->rows[r].ids[i]] = i;
         }
     }
+    *out = s->where = w;
     return WFC_OK;
 }
 
@@ -43,28 +44,30 @@ static void widen(wfc_be_interval *i, uint32_t at) {
     if (at >= i->hi) i->hi = at + 1;
 }
 
-/* Rows whose words a listener at `row` hears on the bus of `section`, nearest first: from `*first` stepping by
- * direction for *count rows. Direction 0: sources lie above. */
-static void sources(uint32_t height, uint32_t q, uint32_t section, unsigned dir, uint32_t row, int32_t *first,
-                    uint32_t *count) {
-    int32_t lo = (int32_t)(section * q), hi = (int32_t)((section + 1) * q < height ? (section + 1) * q : height) - 1;
-    if (dir == 0) {
-        if (hi >= (int32_t)row) hi = (int32_t)row - 1;
-        *first = hi;
-    } else {
-        if (lo <= (int32_t)row) lo = (int32_t)row + 1;
-        *first = lo;
-    }
-    *count = hi >= lo ? (uint32_t)(hi - lo + 1) : 0;
+/* Rows of a section, end exclusive. */
+static void section_rows(const wfc_be_adapter *ad, uint32_t section, uint32_t *lo, uint32_t *hi) {
+    uint32_t end = ad->y + ad->h;
+    *lo = ad->y + section * ad->section;
+    *hi = *lo + ad->section < end ? *lo + ad->section : end;
 }
 
-uint32_t wfc_be_bus_position(const wfc_be *be, const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir,
-                             uint32_t section, uint32_t row, uint32_t source_row, uint32_t index) {
-    int32_t r;
-    uint32_t count, at = index;
-    sources(be->height, ad->section, section, dir, row, &r, &count);
-    for (; r != (int32_t)source_row; r += dir == 0 ? -1 : 1) at += p->insert[dir][r].count;
-    return at;
+/* Words of a section that a listener at `row` hears: those of the rows above it (direction 0) or below it. */
+static uint32_t heard(const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir, uint32_t section,
+                      uint32_t row) {
+    uint32_t lo, hi;
+    section_rows(ad, section, &lo, &hi);
+    if (dir == 0 && hi > row) hi = row;
+    if (dir == 1 && lo <= row) lo = row + 1;
+    return hi > lo ? p->before[dir][hi] - p->before[dir][lo] : 0;
+}
+
+/* Nearer rows come first: a router passes what is behind it after its own. */
+uint32_t wfc_be_bus_position(const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir, uint32_t row,
+                             uint32_t source_row, uint32_t index) {
+    uint32_t lo, hi;
+    section_rows(ad, wfc_be_section(ad, source_row), &lo, &hi);
+    if (dir == 0) return index + p->before[0][hi < row ? hi : row] - p->before[0][source_row + 1];
+    return index + p->before[1][source_row] - p->before[1][lo > row + 1 ? lo : row + 1];
 }
 
 static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) {
@@ -76,6 +79,7 @@ static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) 
     for (unsigned d = 0; d < 2; d++) {
         ok &= (p->insert[d] = wfc_arena_alloc(&be->arena, h, sizeof *p->insert[d])) != NULL;
         ok &= (p->bus_pos[d] = wfc_arena_alloc(&be->arena, elems, sizeof *p->bus_pos[d])) != NULL;
+        ok &= (p->before[d] = wfc_arena_alloc(&be->arena, h + 1, sizeof *p->before[d])) != NULL;
         if (ok) memset(p->bus_pos[d], 0xff, elems * sizeof *p->bus_pos[d]);
         for (unsigned k = 0; k < 2; k++) {
             ok &= (p->listen[d][k] = wfc_arena_alloc(&be->arena, h, sizeof *p->listen[d][k])) != NULL;
@@ -108,18 +112,16 @@ static int32_t needed(const wfc_be *be, const wfc_be_adapter *ad, wfc_be_interva
 
 /* Which of the two buses (own section, the one before) carries a word from `from` to `to`. */
 static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
-    return from / ad->section == to / ad->section ? 0 : 1;
+    return wfc_be_section(ad, from) == wfc_be_section(ad, to) ? 0 : 1;
 }
 
-static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where *w, uint32_t col,
-                              wfc_be_column_plan *p) {
+/* What the column gives, takes and puts on its buses. */
+static wfc_status plan_moves(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_where *w, uint32_t col,
+                             wfc_be_column_plan *p) {
     const wfc_be_stream *from = &be->streams.data[ad->source], *to = &be->streams.data[ad->stream];
-    WFC_TRY(alloc_plan(be, p, w->elems));
-    p->lane_pos = w->pos;
-    uint32_t h = be->height;
-    for (uint32_t r = 0; r < h; r++) {
-        /* The eastern column goes first on the lane. */
-        p->give[r] = wfc_be_part(to->rows[r].count, ad->cols, ad->cols - 1 - col);
+    for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+        /* Of an eastward lane the eastern column goes first. */
+        p->give[r] = wfc_be_part(to->rows[r].count, ad->cols, to->west ? col : ad->cols - 1 - col);
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
             int32_t id = needed(be, ad, p->give[r], r, i);
             if (id < 0) continue;
@@ -131,25 +133,32 @@ static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where 
         }
     }
     for (unsigned d = 0; d < 2; d++) {
-        for (uint32_t r = 0; r < h; r++) {
+        for (uint32_t r = 0; r < be->height; r++) {
             for (uint32_t i = p->take[r].lo; i < p->take[r].hi; i++) {
                 int32_t id = from->rows[r].ids[i];
-                if (p->bus_pos[d][id] == UINT32_MAX) continue;
+                if (id < 0 || p->bus_pos[d][id] == UINT32_MAX) continue;
                 p->bus_pos[d][id] = p->insert[d][r].count;
                 WFC_TRY(wfc_be_list_push(be, &p->insert[d][r], id));
             }
+            p->before[d][r + 1] = p->before[d][r] + p->insert[d][r].count;
         }
     }
+    return WFC_OK;
+}
+
+static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_where *w, uint32_t col,
+                              wfc_be_column_plan *p) {
+    WFC_TRY(alloc_plan(be, p, w->elems));
+    p->lane_pos = w->pos;
+    WFC_TRY(plan_moves(be, ad, w, col, p));
     if (ad->section == 0) return WFC_OK;
-    for (uint32_t r = 0; r < h; r++) {
-        uint32_t own = r / ad->section;
+    uint32_t sections = (ad->h + ad->section - 1) / ad->section;
+    for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+        uint32_t own = wfc_be_section(ad, r);
         for (unsigned d = 0; d < 2; d++) {
             for (unsigned k = 0; k < 2; k++) {
-                int32_t s, section = (int32_t)own + (k == 0 ? 0 : d == 0 ? -1 : 1);
-                if (section < 0 || (uint32_t)section * ad->section >= h) continue;
-                uint32_t n;
-                sources(h, ad->section, (uint32_t)section, d, r, &s, &n);
-                for (uint32_t i = 0; i < n; i++, s += d == 0 ? -1 : 1) p->arrive[d][k][r] += p->insert[d][s].count;
+                uint32_t section = k == 0 ? own : d == 0 ? own - 1 : own + 1; /* wraps above the first */
+                if (section < sections) p->arrive[d][k][r] = heard(ad, p, d, section, r);
             }
         }
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
@@ -157,16 +166,16 @@ static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const where 
             if (id < 0 || w->row[id] == r) continue;
             uint32_t s = w->row[id];
             unsigned d = s < r ? 0 : 1, k = bus_of(ad, s, r);
-            widen(&p->listen[d][k][r], wfc_be_bus_position(be, ad, p, d, s / ad->section, r, s, p->bus_pos[d][id]));
+            widen(&p->listen[d][k][r], wfc_be_bus_position(ad, p, d, r, s, p->bus_pos[d][id]));
         }
     }
     return WFC_OK;
 }
 
-static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where *w) {
+static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const wfc_be_where *w) {
     const wfc_be_stream *to = &be->streams.data[ad->stream];
     uint32_t reach = 0;
-    for (uint32_t r = 0; r < be->height; r++) {
+    for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
         for (uint32_t i = 0; i < to->rows[r].count; i++) {
             int32_t id = to->rows[r].ids[i];
             if (id < 0) id = nearest_word(be, ad, r); /* a column may have nothing but fills to give here */
@@ -175,44 +184,62 @@ static uint32_t farthest(const wfc_be *be, const wfc_be_adapter *ad, const where
             if (d > reach) reach = d;
         }
     }
-    return 2 * reach >= be->height ? be->height : reach;
+    return 2 * reach >= ad->h ? ad->h : reach;
 }
 
-/* Longest time of the adapter's PEs; bytes: largest SRAM. */
+/* Words that a PE of the adapter moves per sample, in the network and in its memory. */
+static double traffic(const wfc_be_column_plan *p, uint32_t r) {
+    double n = p->take[r].hi - p->take[r].lo + 2.0 * (p->give[r].hi - p->give[r].lo);
+    for (unsigned d = 0; d < 2; d++) {
+        n += 2.0 * p->insert[d][r].count;
+        for (unsigned k = 0; k < 2; k++) n += p->listen[d][k][r].hi - p->listen[d][k][r].lo;
+    }
+    return n;
+}
+
+static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, double *cycles,
+                           uint32_t *bytes) {
+    wfc_be_pe_build b;
+    wfc_status st = wfc_be_emit_adapter(be, ad, row, col, &b);
+    if (st == WFC_OK && !b.empty) {
+        double v = wfc_be_asm_cycles_per_sample(b.a);
+        if (v > *cycles) *cycles = v;
+        if (wfc_be_asm_bytes(b.a) > *bytes) *bytes = wfc_be_asm_bytes(b.a);
+    }
+    wfc_be_pe_build_deinit(&b);
+    return st;
+}
+
+/* Longest time and largest SRAM of the adapter's PEs: those that move most in each of its columns are emitted, and a
+ * few in between, whose moves may be in smaller pieces. */
 static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, uint32_t *bytes) {
     *cycles = 0;
     *bytes = 0;
     /* any two but those of the buses: the real ones come with the placement */
     memset(be->streams.data[ad->source].colours, ad->section ? 4 : 0, 2);
     memset(be->streams.data[ad->stream].colours, ad->section ? 5 : 1, 2);
-    for (uint32_t r = 0; r < be->height; r++) {
-        for (uint32_t c = 0; c < ad->cols; c++) {
-            wfc_be_pe_build b;
-            wfc_status st = wfc_be_emit_adapter(be, ad, r, c, &b);
-            if (st != WFC_OK) {
-                wfc_be_pe_build_deinit(&b);
-                return st;
-            }
-            if (!b.empty) {
-                double v = wfc_be_asm_cycles_per_sample(b.a);
-                if (v > *cycles) *cycles = v;
-                if (wfc_be_asm_bytes(b.a) > *bytes) *bytes = wfc_be_asm_bytes(b.a);
-            }
-            wfc_be_pe_build_deinit(&b);
+    uint32_t stride = ad->h / 16 + 1;
+    for (uint32_t c = 0; c < ad->cols; c++) {
+        uint32_t busiest = ad->y;
+        for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+            if (traffic(&ad->plan[c], r) > traffic(&ad->plan[c], busiest)) busiest = r;
         }
+        WFC_TRY(price_pe(be, ad, busiest, c, cycles, bytes));
+        if (c > 0 && c + 1 < ad->cols) continue;
+        for (uint32_t r = ad->y; r < ad->y + ad->h; r += stride) WFC_TRY(price_pe(be, ad, r, c, cycles, bytes));
     }
     return WFC_OK;
 }
 
 /* Words of the busiest bus per sample, the turns' control words included: its rows take turns, so this bounds the time.
  */
-static double busiest_bus(const wfc_be *be, const wfc_be_adapter *ad) {
+static double busiest_bus(const wfc_be_adapter *ad) {
     double most = 0;
     for (uint32_t c = 0; c < ad->cols && ad->section; c++) {
-        for (uint32_t lo = 0; lo < be->height; lo += ad->section) {
+        for (uint32_t lo = ad->y; lo < ad->y + ad->h; lo += ad->section) {
             for (unsigned d = 0; d < 2; d++) {
                 double words = 0;
-                for (uint32_t r = lo; r < lo + ad->section && r < be->height; r++) {
+                for (uint32_t r = lo; r < lo + ad->section && r < ad->y + ad->h; r++) {
                     uint32_t n = ad->plan[c].insert[d][r].count;
                     words += n ? n + 1 : 0;
                 }
@@ -261,35 +288,20 @@ static wfc_status check_colours(wfc_be *be, const wfc_be_adapter *ad) {
 #endif
 }
 
-wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
-    wfc_be_adapter *ad = &be->adapters.data[index];
-    where w;
-    WFC_TRY(locate(be, &be->streams.data[ad->source], &w));
-    ad->section = farthest(be, ad, &w);
-    ad->plan_row = w.row;
-    double best = 1e30;
-    wfc_be_column_plan *best_plan = NULL;
-    uint32_t best_cols = 0, least_bytes = UINT32_MAX;
-    WFC_TRY(check_colours(be, ad));
-    for (uint32_t cols = 1; cols <= MAX_COLUMNS && cols < be->width; cols++) {
-        ad->cols = cols;
-        ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
-        if (!ad->plan) return wfc_fail_memory(be->diag);
-        for (uint32_t c = 0; c < cols; c++) WFC_TRY(plan_column(be, ad, &w, c, &ad->plan[c]));
-        double cycles;
-        uint32_t bytes;
-        WFC_TRY(price(be, ad, &cycles, &bytes));
-        double bus = busiest_bus(be, ad);
-        if (bus > cycles) cycles = bus;
-        if (bytes < least_bytes) least_bytes = bytes;
-        if (bytes > be->t->sram_bytes) continue;
-        if (cycles < 0.95 * best) {
-            best = cycles;
-            best_plan = ad->plan;
-            best_cols = cols;
-        }
-        if (best <= be->target_cycles || best <= be->adapter_cycles || (best_plan && cols >= widest(be, index))) break;
-    }
+/* Plans the adapter with `cols` columns; its time and SRAM. */
+static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, double *cycles,
+                              uint32_t *bytes) {
+    ad->cols = cols;
+    ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
+    if (!ad->plan) return wfc_fail_memory(be->diag);
+    for (uint32_t c = 0; c < cols; c++) WFC_TRY(plan_column(be, ad, w, c, &ad->plan[c]));
+    WFC_TRY(price(be, ad, cycles, bytes));
+    double bus = busiest_bus(ad);
+    if (bus > *cycles) *cycles = bus;
+    return WFC_OK;
+}
+
+static wfc_status no_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t least_bytes) {
     if (least_bytes == UINT32_MAX) {
         return wfc_fail(
             be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
@@ -297,12 +309,41 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             "target",
             be->t->name, be->width);
     }
-    if (!best_plan) {
-        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
-                        "rearranging this tensor takes at least %u bytes of SRAM per PE over up to %d columns; a PE of "
-                        "target %s has %u, so %u are missing. Use a larger target",
-                        least_bytes, MAX_COLUMNS, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
+                    "rearranging this tensor takes at least %u bytes of SRAM per PE over up to %d columns; a PE of "
+                    "target %s has %u, so %u are missing. Use a larger target",
+                    least_bytes, MAX_COLUMNS, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
+}
+
+/* Grows until the time is within the plan's; the first step comes from the time of one column. */
+wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
+    wfc_be_adapter *ad = &be->adapters.data[index];
+    const wfc_be_where *w;
+    WFC_TRY(wfc_be_locate(be, ad->source, &w));
+    ad->section = ad->relay ? 0 : farthest(be, ad, w);
+    ad->plan_row = w->row;
+    double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
+    wfc_be_column_plan *best_plan = NULL;
+    uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
+    WFC_TRY(check_colours(be, ad));
+    for (uint32_t cols = 1, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
+        double cycles;
+        uint32_t bytes;
+        WFC_TRY(try_columns(be, ad, w, cols, &cycles, &bytes));
+        missed += best_plan != NULL; /* unless this one is better */
+        if (bytes < least_bytes) least_bytes = bytes;
+        if (bytes <= be->t->sram_bytes && cycles < 0.97 * best) {
+            best = cycles;
+            best_plan = ad->plan;
+            best_cols = cols;
+            missed = 0;
+        }
+        if (best <= goal) break;
+        double share = goal > 0 ? cycles / goal : 1; /* what is too much now may be so everywhere: not all at once */
+        uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
+        cols = next > cols ? next : cols + 1;
     }
+    if (!best_plan) return no_adapter(be, ad, least_bytes);
     ad->plan = best_plan;
     ad->cols = best_cols;
     ad->predicted_cycles = best;

@@ -16,7 +16,7 @@
 #include "ir/fn.h"
 #include "ir/graph.h"
 
-enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1 };
+enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1, WFC_BE_TABLES = WFC_BE_MAX_EDGES };
 
 typedef struct wfc_be_box {
     uint8_t rank;
@@ -56,6 +56,7 @@ typedef struct wfc_be_edge {
     int32_t stream;     /* index of the stream that the layer's slab receives (an adapter's or the source's) */
     int32_t source;     /* index of the source tensor's stream */
     float fill;         /* value of elements outside `consumed` */
+    bool pick;          /* every PE takes an interval of its row's lane and picks its elements out of it */
 } wfc_be_edge;
 
 typedef struct wfc_be_layer {
@@ -72,6 +73,7 @@ typedef struct wfc_be_layer {
     int32_t red_axis;          /* axis of operand a that red_var walks */
     uint64_t macs, macs_nonzero;
     wfc_be_split split;
+    double ready;           /* estimated cycles from the first word of a sample to the end of its work here */
     const uint32_t **order; /* per row: order of the contraction channels in the lane, NULL = ascending */
     int32_t out_stream;
     int32_t slab;
@@ -86,23 +88,35 @@ typedef struct wfc_be_tap {
 
 typedef struct wfc_be_stream {
     const char *name;
-    wfc_value tensor;   /* ids index this value's elements */
-    int32_t slab;       /* producer; -1: host at the west edge */
-    wfc_be_list *rows;  /* [height] lane contents in wire order */
-    uint32_t **segment; /* [row][column of the producer's slab]: words it contributes; NULL for the host */
+    wfc_value tensor;           /* ids index this value's elements */
+    int32_t slab;               /* producer; -1: host at the west edge */
+    wfc_be_list *rows;          /* [height] lane contents in wire order */
+    uint32_t **segment;         /* [row][column of the producer's slab]: words it contributes; NULL for the host */
+    bool west;                  /* lanes run west: an adapter's, for readers that do not lie east of it */
+    struct wfc_be_where *where; /* made when first asked for */
     wfc_be_tap *taps;
     uint32_t tap_count, tap_capacity;
     uint16_t x_first, x_last; /* columns it occupies */
     uint8_t colours[2];       /* on even and on odd rows; equal unless be->parity */
 } wfc_be_stream;
 
+/* Where each element of a stream's tensor is on its way: row of the lane (UINT16_MAX nowhere) and place in it. Of
+ * several lanes that carry it, the last. */
+typedef struct wfc_be_where {
+    uint16_t *row;
+    uint32_t *pos;
+    uint32_t elems;
+} wfc_be_where;
+
 typedef struct wfc_be_adapter {
     const char *name;
+    bool relay;             /* same lanes out as in: it stores samples for a reader that waits for a longer path */
     int32_t source, stream; /* in, out */
     uint32_t layer, edge;   /* for whom; layer UINT32_MAX: output `edge` */
     uint32_t cols;
     int32_t slab;
     uint32_t section;                /* rows of one bus section, 0: nothing changes its row */
+    uint32_t y, h;                   /* rows it spans; sections are counted from y */
     struct wfc_be_column_plan *plan; /* [cols] */
     const uint16_t *plan_row;        /* [element] row of the source lane that holds it */
     double predicted_cycles;
@@ -115,6 +129,7 @@ typedef struct wfc_be_column_plan {
     wfc_be_interval *take;         /* [row] of the source lane */
     wfc_be_interval *give;         /* [row] of the destination lane */
     wfc_be_list *insert[2];        /* [row] ids this row puts on its bus, in order */
+    uint32_t *before[2];           /* [row] words inserted by the rows above it; [height] by all */
     wfc_be_interval *listen[2][2]; /* [row] accepted interval of the bus words that arrive */
     uint32_t *arrive[2][2];        /* [row] bus words that pass here per sample */
     uint32_t *lane_pos,
@@ -184,6 +199,9 @@ typedef struct wfc_be_need {
     wfc_be_box chan_all; /* contract: result before the reduce-scatter (all channels of the column, parts descending) */
 } wfc_be_need;
 WFC_MUST_USE wfc_status wfc_be_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_need *out);
+/* The same with the boxes in `scratch`. */
+WFC_MUST_USE wfc_status wfc_be_needs_in(wfc_be *be, wfc_arena *scratch, const wfc_be_layer *l, uint32_t row,
+                                        uint32_t col, wfc_be_need *out);
 /* Appends a box's elements in local order; outside: `fill`. resolve: as ids of the view's root, else of `consumed`. */
 WFC_MUST_USE wfc_status wfc_be_list_box(wfc_be *be, wfc_value consumed, bool resolve, const wfc_be_box *b, float fill,
                                         wfc_be_list *list);
@@ -197,6 +215,7 @@ int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
 /* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
+WFC_MUST_USE wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out);
 
 /* place_slabs.c: columns and colours. route.c: every router's routes. build.c: the program. */
 WFC_MUST_USE wfc_status wfc_be_place(wfc_be *be);
@@ -215,7 +234,7 @@ typedef struct wfc_be_init {
 typedef struct wfc_be_pe_build {
     wfc_be_asm *a;
     WFC_VEC(wfc_be_init) init;
-    wfc_be_move_table tables[3];
+    wfc_be_move_table tables[WFC_BE_TABLES];
     double latency_cycles;
     bool empty;
 } wfc_be_pe_build;
@@ -234,8 +253,14 @@ void wfc_be_pe_build_deinit(wfc_be_pe_build *b);
 
 /* streams.c: a tap with nothing accepted yet. adapter.c: position of a word among those that arrive at `row` on a bus.
  */
+/* Whether all columns of a row read the same on this edge: operand 0 of a contract whose columns deal out channels that
+ * it does not have. */
+bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge);
 WFC_MUST_USE wfc_status wfc_be_add_tap(wfc_be *be, int32_t stream, int32_t slab, uint32_t cols, wfc_be_tap **out);
-uint32_t wfc_be_bus_position(const wfc_be *be, const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir,
-                             uint32_t section, uint32_t row, uint32_t source_row, uint32_t index);
+uint32_t wfc_be_bus_position(const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir, uint32_t row,
+                             uint32_t source_row, uint32_t index);
+static inline uint32_t wfc_be_section(const wfc_be_adapter *ad, uint32_t row) {
+    return ad->section ? (row - ad->y) / ad->section : 0;
+}
 
 #endif

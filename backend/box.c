@@ -283,15 +283,28 @@ wfc_status wfc_be_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_
     return l->has_contract ? contract_needs(be, l, row, col, out) : WFC_OK;
 }
 
+wfc_status wfc_be_needs_in(wfc_be *be, wfc_arena *scratch, const wfc_be_layer *l, uint32_t row, uint32_t col,
+                           wfc_be_need *out) {
+    wfc_arena keep = be->arena;
+    be->arena = *scratch;
+    wfc_status st = wfc_be_needs(be, l, row, col, out);
+    *scratch = be->arena;
+    be->arena = keep;
+    return st;
+}
+
+static wfc_status reserve(wfc_be *be, wfc_be_list *l, uint32_t capacity) {
+    if (capacity <= l->capacity) return WFC_OK;
+    int32_t *ids = wfc_arena_alloc(&be->arena, capacity, sizeof *ids);
+    if (!ids) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i < l->count; i++) ids[i] = l->ids[i];
+    l->ids = ids;
+    l->capacity = capacity;
+    return WFC_OK;
+}
+
 wfc_status wfc_be_list_push(wfc_be *be, wfc_be_list *l, int32_t id) {
-    if (l->count == l->capacity) {
-        uint32_t capacity = l->capacity ? l->capacity * 2 : 64;
-        int32_t *ids = wfc_arena_alloc(&be->arena, capacity, sizeof *ids);
-        if (!ids) return wfc_fail_memory(be->diag);
-        for (uint32_t i = 0; i < l->count; i++) ids[i] = l->ids[i];
-        l->ids = ids;
-        l->capacity = capacity;
-    }
+    if (l->count == l->capacity) WFC_TRY(reserve(be, l, l->capacity ? l->capacity * 2 : 16));
     l->ids[l->count++] = id;
     return WFC_OK;
 }
@@ -332,6 +345,8 @@ wfc_status wfc_be_list_box(wfc_be *be, wfc_value consumed, bool resolve, const w
                            wfc_be_list *list) {
     const wfc_shape *s = &wfc_ir_node_c(be->g, consumed)->shape;
     uint64_t total = wfc_be_box_elems(b);
+    if (list->count + total > list->capacity)
+        WFC_TRY(reserve(be, list, list->count ? 2 * (list->count + (uint32_t)total) : (uint32_t)total));
     uint8_t order[WFC_IR_MAX_RANK], rank = 0; /* axes from outermost to innermost in local order */
     if (b->list_axis >= 0) order[rank++] = (uint8_t)b->list_axis;
     for (uint8_t d = 0; d < b->rank; d++) {

@@ -91,7 +91,7 @@ static wfc_status add_data(build *b, wfc_be_pe_build *pe, wfc_prog_pe *out) {
         WFC_TRY(intern(b, in->data, in->bytes, &d.bulk_offset));
         if (wfc_vec_push(&b->data, d) != WFC_OK) return wfc_fail_memory(b->be->diag);
     }
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < WFC_BE_TABLES; i++) {
         const wfc_be_move_table *t = &pe->tables[i];
         if (!t->walks.count) continue;
         uint32_t bytes = (uint32_t)(t->walks.count * WFC_DESC_BYTES);

@@ -113,96 +113,12 @@ static wfc_status colours(wfc_be *be) {
     return WFC_OK;
 }
 
-typedef struct graph {
-    wfc_be_floor_layer *layers;
-    wfc_be_width_option *options;
-    wfc_be_floor_edge *edges;
-    wfc_be_part_edge *cuts;
-    int32_t *edge_slab; /* [edge] the adapter's slab, -1 none */
-    double *pes;
-    uint32_t edge_count;
-} graph;
-
-static uint32_t readers(const wfc_be *be, int32_t source) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < be->layer_count; i++) {
-        for (uint32_t e = 0; e < be->layers[i].edge_count; e++) n += be->layers[i].edges[e].source == source;
-    }
-    return n ? n : 1;
-}
-
-static wfc_status describe_graph(wfc_be *be, graph *g) {
-    uint32_t n = be->layer_count, most = 0;
-    for (uint32_t i = 0; i < n; i++) most += be->layers[i].edge_count;
-    g->layers = wfc_arena_alloc(&be->arena, n, sizeof *g->layers);
-    g->options = wfc_arena_alloc(&be->arena, n, sizeof *g->options);
-    g->edges = wfc_arena_alloc(&be->arena, most + 1, sizeof *g->edges);
-    g->cuts = wfc_arena_alloc(&be->arena, most + 1, sizeof *g->cuts);
-    g->edge_slab = wfc_arena_alloc(&be->arena, most + 1, sizeof *g->edge_slab);
-    g->pes = wfc_arena_alloc(&be->arena, n, sizeof *g->pes);
-    if (!g->layers || !g->options || !g->edges || !g->cuts || !g->edge_slab || !g->pes)
-        return wfc_fail_memory(be->diag);
-    for (uint32_t i = 0; i < n; i++) {
-        wfc_be_layer *l = &be->layers[i];
-        double cycles = wfc_be_split_cycles(be, l, NULL);
-        g->options[i] = (wfc_be_width_option){.cols = (uint16_t)l->split.cols, .cycles = cycles > 0 ? cycles : 1};
-        g->layers[i] = (wfc_be_floor_layer){.name = l->name, .options = &g->options[i], .option_count = 1};
-        g->pes[i] = (double)l->split.cols * l->split.groups * l->split.group_rows;
-        for (uint32_t e = 0; e < l->edge_count; e++) {
-            int32_t from = be->layer_of[be->streams.data[l->edges[e].source].tensor.i],
-                    slab = be->streams.data[l->edges[e].stream].slab;
-            bool adapted = l->edges[e].stream != l->edges[e].source;
-            double words =
-                (double)wfc_shape_elems(&wfc_ir_node_c(be->g, be->streams.data[l->edges[e].source].tensor)->shape);
-            /* An edge from the host has no layer at its other end; its adapter still needs columns: a loop edge says
-             * so. */
-            uint32_t k = g->edge_count++;
-            g->edge_slab[k] = adapted ? slab : -1;
-            g->edges[k] = (wfc_be_floor_edge){.from = from >= 0 ? (uint32_t)from : i,
-                                              .to = i,
-                                              .words = from >= 0 ? words : 0,
-                                              .adapter_cols = adapted ? be->slabs.data[slab].w : 0};
-            g->cuts[k] = (wfc_be_part_edge){
-                .from = g->edges[k].from, .to = i, .words = g->edges[k].words / readers(be, l->edges[e].source)};
-        }
-    }
-    return WFC_OK;
-}
-
 static wfc_status columns(wfc_be *be) {
-    graph g = {0};
-    WFC_TRY(describe_graph(be, &g));
-    wfc_be_part_graph part = {
-        .vertex_count = be->layer_count, .pes = g.pes, .edges = g.cuts, .edge_count = g.edge_count};
-    wfc_be_slice tree;
-    WFC_TRY(wfc_be_partition(&part, be->opt->seed, be->diag, &tree));
-    wfc_be_floor_problem problem = {.width = (uint16_t)be->width,
-                                    .height = (uint16_t)be->height,
-                                    .layers = g.layers,
-                                    .layer_count = be->layer_count,
-                                    .edges = g.edges,
-                                    .edge_count = g.edge_count};
-    wfc_be_floorplan plan;
-    wfc_status st = wfc_be_floorplan_make(&problem, &tree, 1, be->diag, &plan);
-    wfc_be_slice_deinit(&tree);
-    WFC_TRY(st);
     uint32_t x = 0;
-    for (uint32_t i = 0; i < plan.slab_count; i++) {
-        const wfc_be_floor_slab *s = &plan.slabs[i];
-        int32_t slab = s->edge == UINT32_MAX ? be->layers[s->layer].slab : g.edge_slab[s->edge];
-        be->slabs.data[slab].x = s->x;
-        x = (uint32_t)s->x + s->cols;
+    for (size_t i = 0; i < be->slabs.count; i++) {
+        be->slabs.data[i].x = (uint16_t)x;
+        x += be->slabs.data[i].w;
     }
-    for (size_t i = 0; i < be->adapters.count; i++) { /* those before outputs stand last */
-        bool of_edge = false;
-        for (uint32_t k = 0; k < g.edge_count; k++) of_edge |= g.edge_slab[k] == be->adapters.data[i].slab;
-        if (of_edge) continue;
-        wfc_be_slab *s = &be->slabs.data[be->adapters.data[i].slab];
-        s->x = (uint16_t)x;
-        x += s->w;
-    }
-    wfc_diag_add(be->diag, WFC_NOTE, "WFC-N7043", be->g->name, "floorplan: %s", plan.report);
-    wfc_be_floorplan_deinit(&plan);
     if (x > be->width) {
         return wfc_fail(
             be->diag, WFC_ERR_NO_FIT, "WFC-E7041", be->g->name,

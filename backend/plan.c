@@ -1,355 +1,304 @@
-/* Sizes and splits: how many columns each layer gets and how its work is dealt over rows and columns.
+/* Splits and sizes, chosen together: for a time T every layer has a list of candidate keys (fewest columns first),
+ * every edge a price in adapter columns for each pair of keys. Columns + adapters are minimised by a dynamic programme
+ * along each layer's main producer, then by sweeps over all edges (joins, branches); bisection finds the least T that
+ * fits.
  *
- * A layer's time for (split, columns) comes from the formulas of docs/mapping.md section 2, evaluated on the boxes of
- * its middle PE. Layers whose borders can agree without an adapter form a run and get one key (row parts, contraction
- * parts). The least T for which the minimal columns of all layers fit is found by bisection over the candidates' times.
- */
+ * Cost: candidates^2 x samples per edge, remembered over the bisection. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "backend/be.h"
 #include "backend/plan.h"
 
-enum { CODE_BYTES_GUESS = 3072 };
+enum { MAX_CANDIDATES = 40, BEST_CANDIDATES = 20, SWEEPS = 4 };
 
-/* A candidate key of a run with each member's time per column count. */
-typedef struct key {
-    wfc_be_split split; /* without cols */
-    double **cycles;    /* [member][cols index]; non-increasing */
-} key;
+typedef struct candidate {
+    uint32_t key, cols;
+} candidate;
 
-typedef struct run {
-    uint32_t *members, count; /* layers */
-    key *keys;
-    uint32_t key_count, key_capacity;
-    uint32_t **cols, *col_count; /* [member]: useful column counts, ascending */
-    uint64_t *least_bytes;       /* [member]: SRAM of a PE in the split that needs least; UINT64_MAX: none was tried */
-} run;
+/* An edge between layers, or from the host (from == UINT32_MAX). */
+typedef struct link {
+    uint32_t from, to, edge, out; /* out: number among the links of `from` */
+    wfc_be_sample *sample;
+    double words; /* of the source tensor */
+} link;
 
-static double fn_cost(unsigned fn) {
-    switch (fn) {
-    case WFC_FN_ARG:
-    case WFC_FN_CONST:
-    case WFC_FN_INDEX:
-    case WFC_FN_CAST: return 0;
-    case WFC_FN_DIV:
-    case WFC_FN_SQRT:
-    case WFC_FN_RECIP: return 30;
-    case WFC_FN_EXP:
-    case WFC_FN_LOG:
-    case WFC_FN_TANH:
-    case WFC_FN_SIGMOID:
-    case WFC_FN_ERF: return 16;
-    case WFC_FN_POW: return 40;
-    default: return 1;
-    }
+typedef struct pair {
+    uint64_t name; /* link, key, key; 0 free */
+    float words;
+} pair;
+
+typedef struct planner {
+    wfc_be *be;
+    uint32_t n; /* layers */
+    wfc_be_keys *keys;
+    uint32_t *out_count;
+    link *links;
+    uint32_t link_count;
+    int32_t *main_link; /* [layer] its producer's link in the dynamic programme, -1 none */
+    candidate (*cand)[MAX_CANDIDATES];
+    uint32_t *cand_count, *choice;
+    double (*cost)[MAX_CANDIDATES];
+    pair *pairs;
+    uint32_t pair_slots, pair_count;
+    double T;
+} planner;
+
+static bool link_of(const planner *p, uint32_t layer, uint32_t edge, link *out) {
+    const wfc_be *be = p->be;
+    const wfc_be_edge *e = &be->layers[layer].edges[edge];
+    wfc_value root = wfc_be_view_root(be->g, e->consumed);
+    int32_t from = be->layer_of[root.i];
+    *out = (link){.from = from < 0 ? UINT32_MAX : (uint32_t)from, .to = layer, .edge = edge};
+    out->words = (double)wfc_shape_elems(&wfc_ir_node_c(be->g, root)->shape);
+    return from >= 0;
 }
 
-static double local_node_cycles(const wfc_be *be, const wfc_node *n, const wfc_be_box *box) {
-    double elems = (double)wfc_be_box_elems(box), overhead = be->t->vector_overhead;
-    if (n->op == WFC_CORE_REDUCE) {
-        const wfc_space *s = &n->u.reduce.space;
-        for (unsigned v = s->out_rank; v < s->index_count; v++) elems *= s->extent[v];
-        return 2 * overhead + elems;
-    }
-    double c = 0;
-    for (uint32_t i = 0; i < n->u.map.count; i++) {
-        double f = fn_cost(n->u.map.nodes[i].fn);
-        c += f > 0 ? (f >= 30 ? overhead : f * overhead) + f * elems : 0;
-    }
-    return c > 0 ? c : overhead + elems;
-}
-
-/* Middle PE of a split: its row index. */
-static uint32_t middle_row(const wfc_be_layer *l) {
-    uint32_t group = 0;
-    for (unsigned d = 0; d < l->shape.rank; d++) {
-        if (d != 1) group = group * l->split.row_parts[d] + l->split.row_parts[d] / 2;
-    }
-    uint32_t parts = l->shape.rank > 1 ? l->split.row_parts[1] : 1;
-    return wfc_be_group_row(&l->split, group) + parts / 2 * l->split.pc;
-}
-
-double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
-    wfc_arena keep = be->arena; /* the boxes are scratch */
-    wfc_arena_init(&be->arena);
-    wfc_be_need need;
-    double cycles = -1;
-    if (wfc_be_needs(be, l, middle_row(l), 0, &need) != WFC_OK) goto end;
-    const wfc_target *t = be->t;
-    double moved = 0, way = 0, lane = 0, o = t->vector_overhead;
-    wfc_be_box final;
-    bool any = wfc_be_out_box(be, l, middle_row(l), 0, &final);
-    if (!any && l->chan_axis < 0) goto end;
-    if (l->chan_axis >= 0) { /* the fullest PE's share of the dealt channels */
-        uint32_t part = (l->shape.dims[l->chan_axis] + l->split.pc - 1) / l->split.pc;
-        final.n[l->chan_axis] = (part + l->split.cols - 1) / l->split.cols;
-    }
-    double out = (double)wfc_be_box_elems(&final), work = 8;
-    uint64_t bytes = CODE_BYTES_GUESS + 4 * (uint64_t)out;
-    for (uint32_t e = 0; e < l->edge_count; e++) {
-        double n = (double)wfc_be_box_elems(&need.edge[e]);
-        bool uniform = l->has_contract && l->chan_axis >= 0 && e == 0; /* all columns read the same words */
-        moved += n;
-        lane += uniform ? n : n * l->split.cols;
-        bytes += 8 * (uint64_t)n;
-    }
-    for (uint32_t i = l->has_contract ? 1 : 0; i < l->node_count; i++) {
-        work += local_node_cycles(be, wfc_ir_node_c(be->g, l->nodes[i]), &need.node[i]);
-        bytes += 8 * wfc_be_box_elems(&need.hull[i]);
-    }
-    if (l->has_contract) {
-        const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
-        double acc = (double)wfc_be_box_elems(&need.chan_all), red = 1;
-        for (unsigned v = s->out_rank; v < s->index_count; v++) {
-            uint32_t n = s->extent[v];
-            if ((int)v == l->red_var) n = (n + l->split.pc - 1) / l->split.pc;
-            red *= n;
-        }
-        double channels = l->chan_axis >= 0 ? need.chan_all.n[l->chan_axis] : 1;
-        double vectors = red > 1 && acc > channels ? channels : 1; /* one instruction per channel, or one in all */
-        work += o + acc / 2 + acc * red + vectors * (o + 4);
-        bytes += 4 * ((uint64_t)acc + (uint64_t)(channels * red));
-        if (l->split.pc > 1) {
-            work += 6 * o;
-            moved += acc; /* a chain's words pass on microthreads */
-            way = (l->split.pc - 1) * (2.0 * t->ramp_latency + 1 + t->hop_latency);
-        }
-    }
-    moved += out;
-    work += (moved > way ? moved : way) + 2 * o; /* words move while the main context waits for the chain */
-    lane += out * l->split.cols + l->split.cols;
-    cycles = work > lane ? work : lane;
-    if (sram_bytes) *sram_bytes = bytes;
-    if (bytes > t->sram_bytes) cycles = -2;
-end:
-    wfc_arena_deinit(&be->arena);
-    be->arena = keep;
-    return cycles;
-}
-
-/* Least part counts that give each distinct largest part: 1, ..., n. */
-static uint32_t useful_parts(uint32_t n, uint32_t most, uint32_t *out) {
-    uint32_t count = 0, last = 0;
-    for (uint32_t p = 1; p <= n && p <= most; p++) {
-        uint32_t size = (n + p - 1) / p;
-        if (size != last) out[count++] = p;
-        last = size;
-    }
-    return count;
-}
-
-static wfc_status add_key(wfc_be *be, run *r, const wfc_be_split *s) {
-    if (r->key_count == r->key_capacity) {
-        uint32_t capacity = r->key_capacity ? 2 * r->key_capacity : 64;
-        key *keys = wfc_arena_alloc(&be->arena, capacity, sizeof *keys);
-        if (!keys) return wfc_fail_memory(be->diag);
-        for (uint32_t i = 0; i < r->key_count; i++) keys[i] = r->keys[i];
-        r->keys = keys;
-        r->key_capacity = capacity;
-    }
-    key *k = &r->keys[r->key_count];
-    k->split = *s;
-    k->cycles = wfc_arena_alloc(&be->arena, r->count, sizeof *k->cycles);
-    if (!k->cycles) return wfc_fail_memory(be->diag);
-    bool all_fit = true;
-    for (uint32_t m = 0; m < r->count; m++) {
-        wfc_be_layer *l = &be->layers[r->members[m]];
-        wfc_be_split keep = l->split;
-        k->cycles[m] = wfc_arena_alloc(&be->arena, r->col_count[m] ? r->col_count[m] : 1, sizeof **k->cycles);
-        if (!k->cycles[m]) return wfc_fail_memory(be->diag);
-        double best = 1e30;
-        for (uint32_t c = 0; c < r->col_count[m]; c++) {
-            uint8_t axis = l->chan_axis >= 0 ? (uint8_t)l->chan_axis : s->col_axis;
-            l->split = *s;
-            l->split.col_axis = axis;
-            l->split.cols = r->cols[m][c];
-            wfc_be_split_count(l, &l->split);
-            uint64_t bytes = UINT64_MAX;
-            double v = wfc_be_split_cycles(be, l, &bytes);
-            if (bytes < r->least_bytes[m]) r->least_bytes[m] = bytes;
-            if (v >= 0 && v < best) best = v;
-            k->cycles[m][c] = v < 0 ? 1e30 : best;
-        }
-        l->split = keep;
-        all_fit &= best < 1e30;
-    }
-    if (all_fit) r->key_count++; /* else a member does not fit in SRAM with any width: no key */
-    return WFC_OK;
-}
-
-/* All row splits: axis by axis, then the contraction parts. */
-static wfc_status enumerate(wfc_be *be, run *r, wfc_be_split *s, uint32_t rows, unsigned axis) {
-    const wfc_be_layer *l = &be->layers[r->members[0]];
-    if (axis < l->shape.rank) {
-        uint32_t dim = (int)axis == l->chan_axis ? 1 : l->shape.dims[axis];
-        uint32_t *parts = wfc_arena_alloc(&be->arena, dim < be->height ? dim : be->height, sizeof *parts);
-        if (!parts) return wfc_fail_memory(be->diag);
-        uint32_t n = useful_parts(dim, be->height / rows, parts);
-        for (uint32_t i = 0; i < n; i++) {
-            wfc_be_split next = *s;
-            next.row_parts[axis] = parts[i];
-            WFC_TRY(enumerate(be, r, &next, rows * parts[i], axis + 1));
-        }
-        return WFC_OK;
-    }
-    if (l->red_var < 0) return add_key(be, r, s);
-    uint32_t least = UINT32_MAX; /* parts of the contraction, never more than its channels nor than what it scatters */
-    for (uint32_t m = 0; m < r->count; m++) {
-        const wfc_be_layer *k = &be->layers[r->members[m]];
-        uint32_t n = wfc_ir_node_c(be->g, k->nodes[0])->u.contract.extent[k->red_var];
-        if (n < least) least = n;
-    }
-    uint32_t *parts = wfc_arena_alloc(&be->arena, be->height, sizeof *parts);
-    if (!parts) return wfc_fail_memory(be->diag);
-    uint32_t n = useful_parts(least, be->height / rows, parts);
-    for (uint32_t i = 0; i < n; i++) {
-        wfc_be_split next = *s;
-        next.pc = parts[i];
-        WFC_TRY(add_key(be, r, &next));
-    }
-    return WFC_OK;
-}
-
-/* Whether layer `b` reads layer `a`'s output so that equal keys make the borders agree: a contract over a's dealt axis,
- * one to one in the others, with no view between but reshapes that keep the order. */
-static bool linked(wfc_be *be, const wfc_be_layer *a, const wfc_be_layer *b) {
-    if (!b->has_contract || b->red_var < 0 || a->chan_axis < 0 || a->red_var < 0) return false;
-    const wfc_be_edge *e = &b->edges[0];
-    if (e->operand != 0 || !wfc_value_eq(e->user, b->nodes[0])) return false;
-    if (!wfc_value_eq(wfc_be_view_root(be->g, e->consumed), a->out)) return false;
-    uint64_t n = wfc_shape_elems(&a->shape);
-    if (n != wfc_shape_elems(&wfc_ir_node_c(be->g, e->consumed)->shape)) return false;
-    for (uint64_t i = 0; i < n; i++) {
-        if (wfc_be_resolve(be, e->consumed, i) != (int32_t)i) return false;
-    }
-    if (a->shape.rank != b->shape.rank || a->chan_axis != b->chan_axis) return false;
-    for (unsigned d = 0; d < a->shape.rank; d++) {
-        if ((int)d != a->chan_axis && a->shape.dims[d] != b->shape.dims[d]) return false;
-    }
-    const wfc_space *s = &wfc_ir_node_c(be->g, b->nodes[0])->u.contract;
-    return s->extent[b->red_var] == a->shape.dims[a->chan_axis];
-}
-
-static wfc_status make_runs(wfc_be *be, run *runs, uint32_t *run_count) {
-    int32_t *run_of = wfc_arena_alloc(&be->arena, be->layer_count, sizeof *run_of);
-    if (!run_of) return wfc_fail_memory(be->diag);
-    for (uint32_t i = 0; i < be->layer_count; i++) {
-        run_of[i] = -1;
-        for (uint32_t j = 0; j < i && run_of[i] < 0; j++) {
-            if (linked(be, &be->layers[j], &be->layers[i])) run_of[i] = run_of[j];
-        }
-        if (run_of[i] < 0) {
-            run_of[i] = (int32_t)(*run_count)++;
-            runs[run_of[i]].members = wfc_arena_alloc(&be->arena, be->layer_count, sizeof(uint32_t));
-            if (!runs[run_of[i]].members) return wfc_fail_memory(be->diag);
-        }
-        run *r = &runs[run_of[i]];
-        r->members[r->count++] = i;
-    }
-    return WFC_OK;
-}
-
-/* The axis whose parts go to the columns of a layer without a contract: the longest. */
-static uint8_t longest_axis(const wfc_shape *s) {
-    uint8_t best = 0;
-    for (uint8_t d = 1; d < s->rank; d++) {
-        if (s->dims[d] > s->dims[best]) best = d;
-    }
-    return best;
-}
-
-static wfc_status fill_run(wfc_be *be, run *r) {
-    r->cols = wfc_arena_alloc(&be->arena, r->count, sizeof *r->cols);
-    r->col_count = wfc_arena_alloc(&be->arena, r->count, sizeof *r->col_count);
-    r->least_bytes = wfc_arena_alloc(&be->arena, r->count, sizeof *r->least_bytes);
-    if (!r->cols || !r->col_count || !r->least_bytes) return wfc_fail_memory(be->diag);
-    for (uint32_t m = 0; m < r->count; m++) r->least_bytes[m] = UINT64_MAX;
-    wfc_be_split s = {.pc = 1, .h = be->height};
-    for (unsigned d = 0; d < WFC_IR_MAX_RANK; d++) s.row_parts[d] = 1;
-    for (uint32_t m = 0; m < r->count; m++) {
-        const wfc_be_layer *l = &be->layers[r->members[m]];
-        uint8_t axis = l->chan_axis >= 0 ? (uint8_t)l->chan_axis : longest_axis(&l->shape);
-        s.col_axis = axis;
-        r->cols[m] = wfc_arena_alloc(&be->arena, be->width, sizeof **r->cols);
-        if (!r->cols[m]) return wfc_fail_memory(be->diag);
-        r->col_count[m] = useful_parts(l->shape.dims[axis], be->width, r->cols[m]);
-    }
-    return enumerate(be, r, &s, 1, 0);
-}
-
-/* Fewest columns of all members with every time <= T, and the key; UINT32_MAX: none. */
-static uint32_t columns_for(const run *r, double T, uint32_t *out_key) {
-    uint32_t best = UINT32_MAX;
-    for (uint32_t k = 0; k < r->key_count; k++) {
-        uint32_t sum = 0;
-        for (uint32_t m = 0; m < r->count && sum != UINT32_MAX; m++) {
-            uint32_t c = 0;
-            while (c < r->col_count[m] && r->keys[k].cycles[m][c] > T) c++;
-            sum = c == r->col_count[m] ? UINT32_MAX : sum + r->cols[m][c];
-        }
-        if (sum < best) {
-            best = sum;
-            *out_key = k;
-        }
-    }
-    return best;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static bool fits(const run *runs, uint32_t n, double T, uint32_t room) {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t k, c = columns_for(&runs[i], T, &k);
-        if (c == UINT32_MAX) return false;
-        sum += c;
-    }
-    return sum <= room;
-}
-
-static wfc_status least_time(wfc_be *be, const run *runs, uint32_t n, uint32_t room, double *out_t) {
-    WFC_VEC(double) times = {0};
-    for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t k = 0; k < runs[i].key_count; k++) {
-            for (uint32_t m = 0; m < runs[i].count; m++) {
-                for (uint32_t c = 0; c < runs[i].col_count[m]; c++) {
-                    if (wfc_vec_push(&times, runs[i].keys[k].cycles[m][c]) != WFC_OK) {
-                        wfc_vec_free(&times);
-                        return wfc_fail_memory(be->diag);
-                    }
-                }
+static wfc_status make_links(planner *p) {
+    wfc_be *be = p->be;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < p->n; i++) most += be->layers[i].edge_count;
+    p->links = wfc_arena_alloc(&be->arena, most + 1, sizeof *p->links);
+    if (!p->links) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i < p->n; i++) {
+        p->main_link[i] = -1;
+        for (uint32_t e = 0; e < be->layers[i].edge_count; e++) {
+            link *l = &p->links[p->link_count];
+            if (link_of(p, i, e, l)) {
+                l->sample = wfc_arena_alloc(&be->arena, 1, sizeof *l->sample);
+                if (!l->sample) return wfc_fail_memory(be->diag);
+                WFC_TRY(wfc_be_sample_edge(be, &be->layers[i].edges[e], p->link_count + 1, l->sample));
+                l->out = p->out_count[l->from]++;
+                if (p->main_link[i] < 0) p->main_link[i] = (int32_t)p->link_count;
             }
+            p->link_count++;
         }
     }
-    if (times.count) qsort(times.data, times.count, sizeof *times.data, by_value); /* none when no split fits */
-    size_t lo = 0, hi = times.count;                                               /* least index that fits */
+    return WFC_OK;
+}
+
+/* --- the price of an edge --- */
+
+static wfc_status rows_of(planner *p, const link *l, uint32_t key_from, uint32_t key_to, wfc_be_rows **from,
+                          wfc_be_rows **to) {
+    wfc_be *be = p->be;
+    wfc_be_key *u = &p->keys[l->from].keys[key_from], *v = &p->keys[l->to].keys[key_to];
+    if (!u->write) u->write = wfc_arena_alloc(&be->arena, p->out_count[l->from], sizeof *u->write);
+    if (!v->read) v->read = wfc_arena_alloc(&be->arena, be->layers[l->to].edge_count, sizeof *v->read);
+    if (!u->write || !v->read) return wfc_fail_memory(be->diag);
+    *from = &u->write[l->out];
+    *to = &v->read[l->edge];
+    if (!(*from)->lo) WFC_TRY(wfc_be_rows_written(be, &be->layers[l->from], &u->split, l->sample, *from));
+    if (!(*to)->lo) WFC_TRY(wfc_be_rows_read(be, &be->layers[l->to], l->edge, &v->split, l->sample, *to));
+    return WFC_OK;
+}
+
+static wfc_status grow_pairs(planner *p) {
+    uint32_t slots = p->pair_slots ? 2 * p->pair_slots : 4096;
+    pair *more = wfc_calloc(slots, sizeof *more);
+    if (!more) return wfc_fail_memory(p->be->diag);
+    for (uint32_t i = 0; i < p->pair_slots; i++) {
+        if (!p->pairs[i].name) continue;
+        uint32_t at = (uint32_t)((p->pairs[i].name * 0x9e3779b97f4a7c15ull) >> 32) & (slots - 1);
+        while (more[at].name) at = (at + 1) & (slots - 1);
+        more[at] = p->pairs[i];
+    }
+    wfc_free(p->pairs);
+    p->pairs = more;
+    p->pair_slots = slots;
+    return WFC_OK;
+}
+
+/* Adapter columns of a link between two candidates. */
+static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t c_to, double *cols) {
+    const link *l = &p->links[k];
+    uint32_t u = p->cand[l->from][c_from].key, v = p->cand[l->to][c_to].key;
+    uint64_t name = ((uint64_t)k + 1) << 40 | (uint64_t)u << 20 | v;
+    if (2 * (p->pair_count + 1) > p->pair_slots) WFC_TRY(grow_pairs(p));
+    uint32_t at = (uint32_t)((name * 0x9e3779b97f4a7c15ull) >> 32) & (p->pair_slots - 1);
+    while (p->pairs[at].name && p->pairs[at].name != name) at = (at + 1) & (p->pair_slots - 1);
+    if (!p->pairs[at].name) {
+        wfc_be_rows *from = NULL, *to = NULL;
+        WFC_TRY(rows_of(p, l, u, v, &from, &to));
+        p->pairs[at] = (pair){.name = name, .words = (float)wfc_be_adapter_words(p->be, l->sample, from, to)};
+        p->pair_count++;
+    }
+    *cols = wfc_be_adapter_columns(p->pairs[at].words, p->T);
+    return WFC_OK;
+}
+
+/* Words come in at few rows: an adapter deals them out. */
+static double host_columns(const planner *p, const link *l) {
+    uint32_t ports = p->be->t->io_count[WFC_SIDE_WEST];
+    if (ports >= p->be->height) return 1;
+    return floor(3 * l->words / (ports ? ports : 1) / p->T) + 1;
+}
+
+/* --- candidates at T --- */
+
+static bool same_tiles(const wfc_be_split *a, const wfc_be_split *b) {
+    return memcmp(a->row_parts, b->row_parts, sizeof a->row_parts) == 0;
+}
+
+static uint32_t least_columns(const planner *p, uint32_t layer, uint32_t key) {
+    const wfc_be_keys *k = &p->keys[layer];
+    const float *t = k->keys[key].cycles;
+    uint32_t lo = 0, hi = k->col_count; /* cycles never increase */
     while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (fits(runs, n, times.data[mid], room))
+        uint32_t mid = (lo + hi) / 2;
+        if ((double)t[mid] <= p->T)
             hi = mid;
         else
             lo = mid + 1;
     }
-    *out_t = lo < times.count && times.data[lo] < 1e30 ? times.data[lo] : -1;
-    wfc_vec_free(&times);
+    return lo < k->col_count ? k->cols[lo] : UINT32_MAX;
+}
+
+/* A layer's candidates, fewest columns first: the best, and the best of further tilings. */
+static void insert(planner *p, uint32_t layer, candidate c) {
+    candidate *list = p->cand[layer];
+    uint32_t *n = &p->cand_count[layer], same = UINT32_MAX, at = *n;
+    const wfc_be_key *keys = p->keys[layer].keys;
+    while (at > 0 && list[at - 1].cols > c.cols) at--;
+    if (at >= BEST_CANDIDATES) { /* only one of each tiling */
+        for (uint32_t i = 0; i < *n && same == UINT32_MAX; i++) {
+            if (same_tiles(&keys[list[i].key].split, &keys[c.key].split)) same = i;
+        }
+        if (same < at) return;
+    }
+    uint32_t last = same != UINT32_MAX ? same : *n < MAX_CANDIDATES ? (*n)++ : *n - 1;
+    if (at > last) return;
+    for (uint32_t i = last; i > at; i--) list[i] = list[i - 1];
+    list[at] = c;
+}
+
+/* False: a layer has no candidate. */
+static bool gather(planner *p, uint32_t width) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        p->cand_count[i] = 0;
+        for (uint32_t k = 0; k < p->keys[i].count; k++) {
+            uint32_t cols = least_columns(p, i, k);
+            if (cols <= width) insert(p, i, (candidate){.key = k, .cols = cols});
+        }
+        if (!p->cand_count[i]) return false;
+    }
+    return true;
+}
+
+/* --- the choice at T --- */
+
+/* cost[i][c]: least columns of i and of what hangs on it through main links, with candidate c. Layers are in
+ * topological order, so all that hang on i come after it. */
+static wfc_status programme(planner *p) {
+    for (uint32_t i = p->n; i-- > 0;) {
+        for (uint32_t c = 0; c < p->cand_count[i]; c++) p->cost[i][c] += p->cand[i][c].cols;
+        if (p->main_link[i] < 0) continue;
+        uint32_t k = (uint32_t)p->main_link[i], from = p->links[k].from;
+        for (uint32_t c = 0; c < p->cand_count[from]; c++) {
+            double best = INFINITY;
+            for (uint32_t d = 0; d < p->cand_count[i]; d++) {
+                double a;
+                WFC_TRY(link_columns(p, k, c, d, &a));
+                if (a + p->cost[i][d] < best) best = a + p->cost[i][d];
+            }
+            p->cost[from][c] += best;
+        }
+    }
+    for (uint32_t i = 0; i < p->n; i++) {
+        double best = INFINITY;
+        for (uint32_t c = 0; c < p->cand_count[i]; c++) {
+            double v = p->cost[i][c], a = 0;
+            if (p->main_link[i] >= 0) {
+                uint32_t k = (uint32_t)p->main_link[i];
+                WFC_TRY(link_columns(p, k, p->choice[p->links[k].from], c, &a));
+            }
+            if (v + a < best) {
+                best = v + a;
+                p->choice[i] = c;
+            }
+        }
+    }
     return WFC_OK;
 }
 
-/* Names the member that is furthest from fitting. */
-static wfc_status no_split(wfc_be *be, const run *r) {
-    uint32_t worst = 0;
-    for (uint32_t m = 1; m < r->count; m++)
-        if (r->least_bytes[m] > r->least_bytes[worst]) worst = m;
-    const wfc_be_layer *l = &be->layers[r->members[worst]];
-    uint64_t least = r->least_bytes[worst], sram = be->t->sram_bytes;
+/* Columns of all links at layer i if it took candidate c. */
+static wfc_status around(planner *p, uint32_t i, uint32_t c, double *sum) {
+    *sum = p->cand[i][c].cols;
+    for (uint32_t k = 0; k < p->link_count; k++) {
+        const link *l = &p->links[k];
+        double a = 0;
+        if (l->from == UINT32_MAX || (l->from != i && l->to != i)) continue;
+        WFC_TRY(link_columns(p, k, l->from == i ? c : p->choice[l->from], l->to == i ? c : p->choice[l->to], &a));
+        *sum += a;
+    }
+    return WFC_OK;
+}
+
+static wfc_status sweep(planner *p, bool *changed) {
+    *changed = false;
+    for (uint32_t i = 0; i < p->n; i++) {
+        double best, v;
+        uint32_t at = p->choice[i];
+        WFC_TRY(around(p, i, at, &best));
+        for (uint32_t c = 0; c < p->cand_count[i]; c++) {
+            WFC_TRY(around(p, i, c, &v));
+            if (v >= best) continue;
+            best = v;
+            at = c;
+        }
+        *changed |= at != p->choice[i];
+        p->choice[i] = at;
+    }
+    return WFC_OK;
+}
+
+static wfc_status total(planner *p, double *layers, double *adapters) {
+    *layers = *adapters = 0;
+    for (uint32_t i = 0; i < p->n; i++) *layers += p->cand[i][p->choice[i]].cols;
+    for (uint32_t k = 0; k < p->link_count; k++) {
+        const link *l = &p->links[k];
+        double a = host_columns(p, l);
+        if (l->from != UINT32_MAX) WFC_TRY(link_columns(p, k, p->choice[l->from], p->choice[l->to], &a));
+        *adapters += a;
+    }
+    return WFC_OK;
+}
+
+/* Choice for p->T; *columns: what it takes, INFINITY when a layer cannot be that fast. */
+static wfc_status choose(planner *p, double T, uint32_t width, double *columns) {
+    double layers, adapters;
+    bool changed = true;
+    *columns = INFINITY;
+    p->T = T;
+    if (!gather(p, width)) return WFC_OK;
+    memset(p->cost, 0, p->n * sizeof *p->cost);
+    WFC_TRY(programme(p));
+    for (unsigned s = 0; s < SWEEPS && changed; s++) WFC_TRY(sweep(p, &changed));
+    WFC_TRY(total(p, &layers, &adapters));
+    *columns = layers + adapters;
+    return WFC_OK;
+}
+
+static void apply(planner *p) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        wfc_be_layer *l = &p->be->layers[i];
+        const candidate *c = &p->cand[i][p->choice[i]];
+        l->split = p->keys[i].keys[c->key].split;
+        l->split.cols = c->cols;
+        l->order = NULL;
+    }
+    p->be->target_cycles = p->T;
+}
+
+/* --- messages --- */
+
+static wfc_status no_split(planner *p, uint32_t layer) {
+    wfc_be *be = p->be;
+    const wfc_be_layer *l = &be->layers[layer];
+    uint64_t least = p->keys[layer].least_bytes, sram = be->t->sram_bytes;
     if (least <= sram || least == UINT64_MAX) {
         return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
-                        "no split over %u x %u PEs suits this layer and the %u layers that share its rows at once; use "
-                        "a larger target",
-                        be->width, be->height, r->count - 1);
+                        "no split over %u x %u PEs suits this layer; use a larger target", be->width, be->height);
     }
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
                     "dealt as finely as the %u x %u PEs of target %s allow, this layer needs about %llu bytes of SRAM "
@@ -358,72 +307,114 @@ static wfc_status no_split(wfc_be *be, const run *r) {
                     (unsigned long long)(least - sram));
 }
 
-static wfc_status too_large(wfc_be *be, const run *runs, uint32_t n, uint32_t reserve) {
-    uint64_t least = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t k, c = columns_for(&runs[i], 1e29, &k);
-        if (c == UINT32_MAX) return no_split(be, &runs[i]);
-        least += c;
+static wfc_status too_large(planner *p, uint32_t reserve) {
+    wfc_be *be = p->be;
+    double layers = 0, adapters = 0, columns;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (!p->keys[i].count) return no_split(p, i);
     }
-    return wfc_fail(
-        be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
-        "the model needs at least %llu columns of %u PEs for its %u layers and %u for adapters, target %s has %u: %llu "
-        "are missing. Use a larger target",
-        (unsigned long long)least, be->height, be->layer_count, reserve, be->t->name, be->width,
-        (unsigned long long)(least + reserve > be->width ? least + reserve - be->width : 0));
+    WFC_TRY(choose(p, 1e29, be->width, &columns));
+    if (columns < INFINITY) WFC_TRY(total(p, &layers, &adapters));
+    double needed = layers + (adapters > reserve ? adapters : reserve), missing = needed - be->width;
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
+                    "the model needs at least %.0f columns of %u PEs for its %u layers and %.0f for adapters, target "
+                    "%s has %u: %.0f "
+                    "are missing. Use a larger target",
+                    layers, be->height, p->n, needed - layers, be->t->name, be->width, missing > 0 ? missing : 0);
 }
 
-static void apply(wfc_be *be, const run *r, uint32_t member, uint32_t k, uint32_t col_index) {
-    wfc_be_layer *l = &be->layers[r->members[member]];
-    uint8_t axis = l->chan_axis >= 0 ? (uint8_t)l->chan_axis : longest_axis(&l->shape);
-    l->split = r->keys[k].split;
-    l->split.col_axis = axis;
-    l->split.cols = r->cols[member][col_index];
-    wfc_be_split_count(l, &l->split);
-    l->order = NULL;
+/* --- the least T --- */
+
+static wfc_status bounds(planner *p, double *lo, double *hi) {
+    *lo = 1;
+    *hi = 1;
+    for (uint32_t i = 0; i < p->n; i++) {
+        double least = WFC_BE_NO_CYCLES, most = 0;
+        for (uint32_t k = 0; k < p->keys[i].count; k++) {
+            const float *t = p->keys[i].keys[k].cycles;
+            for (uint32_t c = 0; c < p->keys[i].col_count; c++) {
+                double v = (double)t[c];
+                if (v < least) least = v;
+                if (v < WFC_BE_NO_CYCLES && v > most) most = v;
+            }
+        }
+        if (least > *lo) *lo = least;
+        if (most > *hi) *hi = most;
+    }
+    return WFC_OK;
+}
+
+static wfc_status least_time(planner *p, uint32_t room, bool *found) {
+    double lo, hi, columns;
+    WFC_TRY(bounds(p, &lo, &hi));
+    *found = false;
+    WFC_TRY(choose(p, hi, p->be->width, &columns));
+    if (columns > room) return WFC_OK;
+    *found = true;
+    for (unsigned i = 0; i < 40 && hi / lo > 1.002; i++) {
+        double mid = i == 0 ? lo : sqrt(lo * hi);
+        WFC_TRY(choose(p, mid, p->be->width, &columns));
+        if (columns <= room)
+            hi = mid;
+        else
+            lo = mid * (i == 0 ? 1.0000001 : 1);
+        if (i == 0 && columns <= room) break;
+    }
+    return choose(p, hi, p->be->width, &columns);
 }
 
 /* Tests: any split that fits SRAM, so that neighbours' layouts disagree in every way. */
-static wfc_status draw_splits(wfc_be *be, const run *runs, uint32_t n, uint32_t room) {
-    uint64_t rng = be->opt->seed * 2 + 1;
+static wfc_status draw_splits(planner *p, uint32_t room) {
+    uint64_t rng = p->be->opt->seed * 2 + 1;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (!p->keys[i].count) return no_split(p, i);
+    }
     for (unsigned attempt = 0; attempt < 1000; attempt++) {
         uint32_t sum = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            if (!runs[i].key_count) return too_large(be, runs, n, 0);
-            uint32_t k = (uint32_t)(wfc_rng_next(&rng) % runs[i].key_count);
-            for (uint32_t m = 0; m < runs[i].count; m++) {
-                uint32_t c = (uint32_t)(wfc_rng_next(&rng) % runs[i].col_count[m]);
-                while (runs[i].keys[k].cycles[m][c] >= 1e30) c = (c + 1) % runs[i].col_count[m];
-                apply(be, &runs[i], m, k, c);
-                sum += runs[i].cols[m][c];
-            }
+        for (uint32_t i = 0; i < p->n; i++) {
+            const wfc_be_keys *k = &p->keys[i];
+            uint32_t key = (uint32_t)(wfc_rng_next(&rng) % k->count), c = (uint32_t)(wfc_rng_next(&rng) % k->col_count);
+            while (k->keys[key].cycles[c] >= WFC_BE_NO_CYCLES) c = (c + 1) % k->col_count;
+            p->cand[i][0] = (candidate){.key = key, .cols = k->cols[c]};
+            p->choice[i] = 0;
+            sum += k->cols[c];
         }
-        if (sum <= room) return WFC_OK;
+        p->T = 0;
+        if (sum > room) continue;
+        apply(p);
+        return WFC_OK;
     }
-    return too_large(be, runs, n, 0);
+    return too_large(p, 0);
+}
+
+static wfc_status plan(planner *p, uint32_t reserve) {
+    wfc_be *be = p->be;
+    p->keys = wfc_arena_alloc(&be->arena, p->n, sizeof *p->keys);
+    p->out_count = wfc_arena_alloc(&be->arena, p->n, sizeof *p->out_count);
+    p->main_link = wfc_arena_alloc(&be->arena, p->n, sizeof *p->main_link);
+    p->cand = wfc_arena_alloc(&be->arena, p->n, sizeof *p->cand);
+    p->cand_count = wfc_arena_alloc(&be->arena, p->n, sizeof *p->cand_count);
+    p->choice = wfc_arena_alloc(&be->arena, p->n, sizeof *p->choice);
+    p->cost = wfc_arena_alloc(&be->arena, p->n, sizeof *p->cost);
+    if (!p->keys || !p->out_count || !p->main_link || !p->cand || !p->cand_count || !p->choice || !p->cost)
+        return wfc_fail_memory(be->diag);
+    WFC_TRY(make_links(p));
+    for (uint32_t i = 0; i < p->n; i++)
+        WFC_TRY(wfc_be_keys_make(be, &be->layers[i], 0, be->height, be->width, &p->keys[i]));
+    uint32_t room = be->width > reserve ? be->width - reserve : 0;
+    be->target_cycles = 0;
+    if (be->opt->random_splits) return draw_splits(p, room);
+    bool found = true;
+    for (uint32_t i = 0; i < p->n; i++) found &= p->keys[i].count > 0;
+    if (found) WFC_TRY(least_time(p, room, &found));
+    if (!found) return too_large(p, reserve);
+    apply(p);
+    return WFC_OK;
 }
 
 wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
-    run *runs = wfc_arena_alloc(&be->arena, be->layer_count, sizeof *runs);
-    if (!runs) return wfc_fail_memory(be->diag);
-    uint32_t n = 0;
-    WFC_TRY(make_runs(be, runs, &n));
-    for (uint32_t i = 0; i < n; i++) WFC_TRY(fill_run(be, &runs[i]));
-    uint32_t room = be->width > reserve ? be->width - reserve : 0;
-    be->target_cycles = 0;
-    if (be->opt->random_splits) return draw_splits(be, runs, n, room);
-    double T = -1;
-    WFC_TRY(least_time(be, runs, n, room, &T));
-    if (T < 0) return too_large(be, runs, n, reserve);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t k = 0;
-        (void)columns_for(&runs[i], T, &k);
-        for (uint32_t m = 0; m < runs[i].count; m++) {
-            uint32_t c = 0;
-            while (runs[i].keys[k].cycles[m][c] > T) c++;
-            apply(be, &runs[i], m, k, c);
-        }
-    }
-    be->target_cycles = T;
-    return WFC_OK;
+    planner p = {.be = be, .n = be->layer_count};
+    wfc_status st = plan(&p, reserve);
+    wfc_free(p.pairs);
+    return st;
 }

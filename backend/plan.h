@@ -1,13 +1,60 @@
-/* Planning: sizes and splits of layers. */
+/* Planning: splits and sizes of layers. docs/mapping.md section 2.
+ *
+ *   key.c    all ways to deal a layer over the rows of its rectangle, and its time per number of columns
+ *   reach.c  what an edge between two keys costs in adapter columns
+ *   plan.c   least time for which layers and adapters fit, keys of neighbours chosen together */
 #ifndef WFC_BACKEND_PLAN_H
 #define WFC_BACKEND_PLAN_H
 
 #include "backend/be.h"
 
-/* Chooses every layer's split and columns, leaving `reserve` columns for adapters; sets be->target_cycles.
- * WFC_ERR_NO_FIT names the layer or the columns that lack. */
-WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve);
-/* Predicted cycles per sample of a layer's present split; -2: does not fit SRAM, -1: not a split. */
+enum { WFC_BE_SAMPLES = 160 };
+
+/* Rows of an edge's sampled elements under one key: as its reader (first and last row that needs the element) or as its
+ * producer (lo == hi). UINT16_MAX: an element that is a fill or nobody's. */
+typedef struct wfc_be_rows {
+    uint16_t *lo, *hi; /* [WFC_BE_SAMPLES] */
+} wfc_be_rows;
+
+/* One way to deal a layer: a split without its columns. */
+typedef struct wfc_be_key {
+    wfc_be_split split;
+    float *cycles;      /* [column option] per sample, never increasing; WFC_BE_NO_CYCLES where SRAM is too small */
+    wfc_be_rows *read;  /* [edge] NULL until asked for */
+    wfc_be_rows *write; /* [out edge] likewise */
+} wfc_be_key;
+#define WFC_BE_NO_CYCLES 1e30f
+
+typedef struct wfc_be_keys {
+    wfc_be_key *keys;
+    uint32_t count, capacity;
+    uint32_t *cols, col_count; /* useful column counts, ascending */
+    uint64_t least_bytes;      /* SRAM of a PE in the split that needs least; UINT64_MAX: none was tried */
+} wfc_be_keys;
+
+/* Every key of a layer for a rectangle of h rows at y, at most `width` columns. */
+WFC_MUST_USE wfc_status wfc_be_keys_make(wfc_be *be, wfc_be_layer *l, uint32_t y, uint32_t h, uint32_t width,
+                                         wfc_be_keys *out);
+/* Predicted cycles per sample of a layer's present split; WFC_BE_NO_CYCLES: does not fit SRAM, or is none. */
 double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes);
+
+/* Fixed random elements of an edge: index in `consumed` and in the source tensor (UINT32_MAX: a fill). */
+typedef struct wfc_be_sample {
+    uint32_t consumed[WFC_BE_SAMPLES], source[WFC_BE_SAMPLES];
+    uint64_t elems;
+} wfc_be_sample;
+WFC_MUST_USE wfc_status wfc_be_sample_edge(wfc_be *be, const wfc_be_edge *e, uint64_t seed, wfc_be_sample *out);
+WFC_MUST_USE wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wfc_be_split *split,
+                                         const wfc_be_sample *s, wfc_be_rows *out);
+WFC_MUST_USE wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const wfc_be_split *split,
+                                            const wfc_be_sample *s, wfc_be_rows *out);
+/* Words per sample over the busiest cut between the rows of a producer and of a reader; 0: no word changes its row. */
+double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from, const wfc_be_rows *to);
+/* Adapter columns that carry them in `cycles` per sample. */
+uint32_t wfc_be_adapter_columns(double words, double cycles);
+
+/* Chooses every layer's split, columns and rectangle; sets be->target_cycles. `reserve`: columns to be left free beyond
+ * the adapters that it expects. WFC_ERR_NO_FIT names the layer or the columns that lack. */
+WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve);
 
 #endif

@@ -129,10 +129,11 @@ static wfc_status chains(wfc_be *be, wfc_be_routes *r, const wfc_be_slab *slab) 
 static wfc_status bus(wfc_be *be, wfc_be_routes *r, const wfc_be_adapter *ad, const wfc_be_slab *slab, uint32_t col,
                       unsigned dir, uint32_t section) {
     const wfc_be_column_plan *p = &ad->plan[col];
-    int32_t h = (int32_t)be->height, q = (int32_t)ad->section, lo = (int32_t)section * q, hi = lo + q < h ? lo + q : h;
+    int32_t top = (int32_t)ad->y, h = top + (int32_t)ad->h, q = (int32_t)ad->section, lo = top + (int32_t)section * q,
+            hi = lo + q < h ? lo + q : h;
     int32_t step = dir == 0 ? 1 : -1, from = dir == 0 ? lo : hi - 1, to = dir == 0 ? hi + q - 1 : lo - q;
     if (to >= h) to = h - 1;
-    if (to < 0) to = 0;
+    if (to < top) to = top;
     int32_t first = -1, last = -1;
     for (int32_t y = from; y != to + step; y += step) {
         unsigned k = y >= lo && y < hi ? 0 : 1;
@@ -158,7 +159,7 @@ static wfc_status buses(wfc_be *be, wfc_be_routes *r, const wfc_be_slab *slab) {
     const wfc_be_adapter *ad = &be->adapters.data[slab->index];
     if (!ad->section) return WFC_OK;
     for (uint32_t col = 0; col < ad->cols; col++) {
-        for (uint32_t s = 0; s * ad->section < be->height; s++) {
+        for (uint32_t s = 0; s * ad->section < ad->h; s++) {
             for (unsigned dir = 0; dir < 2; dir++) WFC_TRY(bus(be, r, ad, slab, col, dir, s));
         }
     }

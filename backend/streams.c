@@ -4,9 +4,10 @@
  * A connection is direct exactly when, row by row, the producer's list equals the list the consumer asks for; a
  * contract may ask for its contraction channels in any order, so it takes the producer's. Everything else gets an
  * adapter: any layout x any view x any layout. */
+#include <math.h>
 #include <string.h>
 
-#include "backend/be.h"
+#include "backend/plan.h"
 
 static wfc_status new_stream(wfc_be *be, const char *name, wfc_value tensor, int32_t *out) {
     wfc_be_stream s = {.name = name, .tensor = tensor, .slab = -1};
@@ -59,19 +60,38 @@ typedef struct demand {
     wfc_be_interval **accept; /* [height][cols] */
 } demand;
 
-/* All columns of a row read the same: operand 0 of a contract whose columns deal out channels that it does not have. */
-static bool is_uniform(const wfc_be_layer *l, const wfc_be_edge *e) {
+bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge) {
+    const wfc_be_edge *e = &l->edges[edge];
     return l->has_contract && l->chan_axis >= 0 && e->operand == 0 && wfc_value_eq(e->user, l->nodes[0]);
 }
 
-/* Whether the PE has a program: also one without a part of the result may hold partial sums for others. */
-static bool is_used(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col) {
-    wfc_be_box final;
-    return wfc_be_out_box(be, l, row, col, &final) || (l->has_contract && l->split.pc > 1);
+/* One row's demand: the boxes of its columns one after the other, or of one column for all. */
+static wfc_status row_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, uint32_t row, wfc_arena *scratch,
+                             demand *out) {
+    const wfc_be_edge *e = &l->edges[edge];
+    bool uniform = wfc_be_is_uniform(l, edge);
+    for (uint32_t col = 0; col < l->split.cols; col++) {
+        wfc_be_interval *a = &out->accept[row][col];
+        if (uniform && col > 0) {
+            *a = out->accept[row][0];
+            continue;
+        }
+        wfc_be_need need;
+        WFC_TRY(wfc_be_needs_in(be, scratch, l, row, col, &need));
+        /* A PE without a part of the result may hold partial sums for others. */
+        if (!uniform && !(l->has_contract && l->split.pc > 1)) {
+            const wfc_be_box *final = l->node_count ? &need.hull[l->node_count - 1] : &need.edge[0];
+            if (wfc_be_box_elems(final) == 0) continue;
+        }
+        if (l->has_contract && wfc_be_box_elems(&need.chan_all) == 0) continue;
+        a->lo = out->rows[row].count;
+        WFC_TRY(wfc_be_list_box(be, e->consumed, true, &need.edge[edge], e->fill, &out->rows[row]));
+        a->hi = out->rows[row].count;
+    }
+    return WFC_OK;
 }
 
 static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, demand *out) {
-    const wfc_be_edge *e = &l->edges[edge];
     out->rows = wfc_arena_alloc(&be->arena, be->height, sizeof *out->rows);
     out->accept = wfc_arena_alloc(&be->arena, be->height, sizeof *out->accept);
     if (!out->rows || !out->accept) return wfc_fail_memory(be->diag);
@@ -80,20 +100,11 @@ static wfc_status edge_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, 
         if (!out->accept[row]) return wfc_fail_memory(be->diag);
         uint32_t group, inner;
         if (!wfc_be_row_place(&l->split, row, &group, &inner)) continue;
-        for (uint32_t col = 0; col < l->split.cols; col++) {
-            wfc_be_interval *a = &out->accept[row][col];
-            if (is_uniform(l, e) && col > 0) {
-                *a = out->accept[row][0];
-                continue;
-            }
-            if (!is_uniform(l, e) && !is_used(be, l, row, col)) continue;
-            wfc_be_need need;
-            WFC_TRY(wfc_be_needs(be, l, row, col, &need));
-            if (l->has_contract && wfc_be_box_elems(&need.chan_all) == 0) continue;
-            a->lo = out->rows[row].count;
-            WFC_TRY(wfc_be_list_box(be, e->consumed, true, &need.edge[edge], e->fill, &out->rows[row]));
-            a->hi = out->rows[row].count;
-        }
+        wfc_arena scratch;
+        wfc_arena_init(&scratch);
+        wfc_status st = row_demand(be, l, edge, row, &scratch, out);
+        wfc_arena_deinit(&scratch);
+        WFC_TRY(st);
     }
     return WFC_OK;
 }
@@ -122,19 +133,88 @@ static const uint32_t *adopt_order(wfc_be *be, const wfc_be_layer *l, uint32_t r
     return order;
 }
 
-/* Whether the layer can take stream `s` as it is on this edge; sets l->order. */
-static bool connects(wfc_be *be, wfc_be_layer *l, uint32_t edge, const demand *d, const wfc_be_stream *s) {
-    bool may_order = is_uniform(l, &l->edges[edge]) && l->red_var >= 0;
-    const uint32_t **order = may_order ? wfc_arena_alloc(&be->arena, be->height, sizeof *order) : NULL;
-    if (may_order && !order) return false;
-    for (uint32_t r = 0; r < be->height; r++) {
+/* Orders of the contraction channels with which the layer can take the stream's lanes as they are; NULL: none. */
+static const uint32_t **adopt_orders(wfc_be *be, const wfc_be_layer *l, uint32_t edge, const demand *d,
+                                     const wfc_be_stream *s) {
+    if (!wfc_be_is_uniform(l, edge) || l->red_var < 0) return NULL;
+    const uint32_t **order = wfc_arena_alloc(&be->arena, be->height, sizeof *order);
+    for (uint32_t r = 0; order && r < be->height; r++) {
         if (lists_equal(&d->rows[r], &s->rows[r])) continue;
-        if (!may_order || d->rows[r].count == 0) return false;
+        if (d->rows[r].count == 0) return NULL;
         order[r] = adopt_order(be, l, r, &d->rows[r], &s->rows[r]);
-        if (!order[r]) return false;
+        if (!order[r]) return NULL;
     }
-    if (may_order) l->order = order;
+    return order;
+}
+
+static bool all_equal(const wfc_be *be, const demand *d, const wfc_be_stream *s) {
+    for (uint32_t r = 0; r < be->height; r++) {
+        if (!lists_equal(&d->rows[r], &s->rows[r])) return false;
+    }
     return true;
+}
+
+/* Turns the demand into intervals of the stream's own lanes that hold all each PE needs; false: an element lies in
+ * another row. */
+static bool pick(const wfc_be *be, const wfc_be_layer *l, const wfc_be_where *w, demand *d) {
+    for (unsigned pass = 0; pass < 2; pass++) { /* the first only looks */
+        for (uint32_t r = 0; r < be->height; r++) {
+            for (uint32_t c = 0; c < l->split.cols && d->rows[r].count; c++) {
+                wfc_be_interval *a = &d->accept[r][c], take = {UINT32_MAX, 0};
+                for (uint32_t i = a->lo; i < a->hi; i++) {
+                    int32_t id = d->rows[r].ids[i];
+                    if (id < 0) continue;
+                    if (w->row[id] != r) return false;
+                    if (w->pos[id] < take.lo) take.lo = w->pos[id];
+                    if (w->pos[id] >= take.hi) take.hi = w->pos[id] + 1;
+                }
+                if (a->hi > a->lo && take.hi == 0) return false; /* fills alone: nothing would pace the PE */
+                if (pass) *a = a->hi > a->lo ? take : *a;
+            }
+        }
+    }
+    return true;
+}
+
+/* For an adapter's lanes: contraction channels in the order in which they come, so that each of its columns needs a
+ * short piece of its source lanes. */
+static wfc_status sort_channels(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wfc_be_where *w, demand *d) {
+    if (!wfc_be_is_uniform(l, edge) || l->red_var < 0) return WFC_OK;
+    const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
+    const uint32_t **orders = wfc_arena_alloc(&be->arena, be->height, sizeof *orders);
+    if (!orders) return wfc_fail_memory(be->diag);
+    for (uint32_t r = 0; r < be->height; r++) {
+        wfc_be_list *list = &d->rows[r];
+        wfc_be_interval part = wfc_be_part(s->extent[l->red_var], l->split.pc, wfc_be_row_part(&l->split, r));
+        uint32_t channels = part.hi - part.lo, block = channels ? list->count / channels : 0;
+        if (block == 0) continue;
+        uint32_t *order = wfc_arena_alloc(&be->arena, channels, sizeof *order);
+        uint64_t *rank = wfc_arena_alloc(&be->arena, channels, sizeof *rank);
+        int32_t *ids = wfc_arena_alloc(&be->arena, list->count, sizeof *ids);
+        if (!order || !rank || !ids) return wfc_fail_memory(be->diag);
+        for (uint32_t c = 0; c < channels; c++) {
+            uint32_t i = c * block;
+            while (i + 1 < (c + 1) * block && list->ids[i] < 0) i++;
+            int32_t id = list->ids[i];
+            uint64_t key = id < 0 ? 0 : ((uint64_t)w->row[id] << 32 | w->pos[id]) + 1;
+            uint32_t at = c;
+            while (at > 0 && rank[at - 1] > key) {
+                rank[at] = rank[at - 1];
+                order[at] = order[at - 1];
+                at--;
+            }
+            rank[at] = key;
+            order[at] = c;
+        }
+        for (uint32_t c = 0; c < channels; c++) {
+            memcpy(&ids[c * block], &list->ids[order[c] * block], block * sizeof *ids);
+            order[c] += part.lo;
+        }
+        list->ids = ids;
+        orders[r] = order;
+    }
+    l->order = orders;
+    return WFC_OK;
 }
 
 static bool has_port(const wfc_target *t, unsigned side, uint32_t row) {
@@ -233,20 +313,34 @@ static wfc_status layer_rows(wfc_be *be, const wfc_be_layer *l, wfc_be_stream *s
     return WFC_OK;
 }
 
-static bool already_tapped(const wfc_be *be, int32_t stream, const wfc_be_layer *l) {
-    (void)be;
-    for (uint32_t e = 0; e < l->edge_count; e++) {
-        if (l->edges[e].stream == stream) return true;
+static bool already_tapped(const wfc_be_layer *l, uint32_t edge, int32_t source) {
+    for (uint32_t e = 0; e < edge; e++) {
+        if (l->edges[e].source == source) return true;
     }
     return false;
 }
 
-/* An adapter from stream `source` to the demand; its slab comes before whoever reads it. */
-static wfc_status new_adapter(wfc_be *be, int32_t source, const char *name, const demand *d, int32_t *out_stream) {
+static const char *adapter_name(wfc_be *be, const char *to, bool relay) {
+    char *s = wfc_asprintf("%s/%s%zu", to, relay ? "buffer" : "in", be->adapters.count);
+    char *kept = s ? wfc_arena_strdup(&be->arena, s) : NULL;
+    wfc_free(s);
+    return kept ? kept : "adapter";
+}
+
+/* An adapter from stream `source` to the lanes `rows`; its slab comes before whoever reads it. */
+static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, bool relay, const wfc_be_list *rows,
+                              uint32_t layer, uint32_t edge, int32_t *out_stream) {
     int32_t stream = -1, slab = -1;
+    const char *name = adapter_name(be, for_whom, relay);
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
-    for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = d->rows[r];
-    wfc_be_adapter a = {.name = name, .source = source, .stream = stream};
+    for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = rows[r];
+    wfc_be_adapter a = {.name = name,
+                        .relay = relay,
+                        .source = source,
+                        .stream = stream,
+                        .layer = layer,
+                        .edge = edge,
+                        .h = be->height};
     WFC_TRY(new_slab(be, true, (uint32_t)be->adapters.count, 1, &slab));
     a.slab = slab;
     be->streams.data[stream].slab = slab;
@@ -255,34 +349,93 @@ static wfc_status new_adapter(wfc_be *be, int32_t source, const char *name, cons
     return wfc_be_size_adapter(be, (uint32_t)be->adapters.count - 1);
 }
 
-static const char *adapter_name(wfc_be *be, const char *to) {
-    char *s = wfc_asprintf("%s/in%zu", to, be->adapters.count);
-    char *kept = s ? wfc_arena_strdup(&be->arena, s) : NULL;
-    wfc_free(s);
-    return kept ? kept : "adapter";
-}
-
-static wfc_status connect_edge(wfc_be *be, wfc_be_layer *l, uint32_t edge) {
-    wfc_be_edge *e = &l->edges[edge];
-    wfc_value root = wfc_be_view_root(be->g, e->consumed);
+/* How an edge gets its words, before anything is built. */
+typedef enum connection_kind { DIRECT, PICK, ADAPT } connection_kind;
+typedef struct connection {
+    connection_kind kind;
     demand d;
-    l->order = edge == 0 ? NULL : l->order;
-    WFC_TRY(edge_demand(be, l, edge, &d));
+} connection;
+
+static wfc_status find_source(wfc_be *be, wfc_be_edge *e, const demand *d) {
+    wfc_value root = wfc_be_view_root(be->g, e->consumed);
     if (be->stream_of[root.i] < 0) { /* a model input, first use */
         WFC_TRY(new_stream(be, wfc_ir_node_c(be->g, root)->u.input.host_name, root, &be->stream_of[root.i]));
-        WFC_TRY(input_rows(be, &be->streams.data[be->stream_of[root.i]], &d));
+        WFC_TRY(input_rows(be, &be->streams.data[be->stream_of[root.i]], d));
     }
     e->source = be->stream_of[root.i];
-    int32_t stream = e->source;
-    if (already_tapped(be, stream, l) || !connects(be, l, edge, &d, &be->streams.data[stream])) {
-        WFC_TRY(new_adapter(be, e->source, adapter_name(be, l->name), &d, &stream));
+    return WFC_OK;
+}
+
+static wfc_status choose_connection(wfc_be *be, wfc_be_layer *l, uint32_t edge, connection *c) {
+    wfc_be_edge *e = &l->edges[edge];
+    l->order = edge == 0 ? NULL : l->order;
+    WFC_TRY(edge_demand(be, l, edge, &c->d));
+    WFC_TRY(find_source(be, e, &c->d));
+    const wfc_be_stream *s = &be->streams.data[e->source];
+    const wfc_be_where *w;
+    WFC_TRY(wfc_be_locate(be, e->source, &w));
+    c->kind = ADAPT;
+    if (!already_tapped(l, edge, e->source)) {
+        const uint32_t **orders = adopt_orders(be, l, edge, &c->d, s);
+        if (orders) l->order = orders;
+        if (orders || all_equal(be, &c->d, s))
+            c->kind = DIRECT;
+        else if (s->slab >= 0 && pick(be, l, w, &c->d))
+            c->kind = PICK;
     }
+    return c->kind == ADAPT ? sort_channels(be, l, edge, w, &c->d) : WFC_OK;
+}
+
+/* Builds the way of an edge: relays, then the adapter, then the reader's tap. */
+static wfc_status build_connection(wfc_be *be, wfc_be_layer *l, uint32_t layer, uint32_t edge, uint32_t relays,
+                                   const connection *c) {
+    wfc_be_edge *e = &l->edges[edge];
+    int32_t stream = e->source;
+    for (uint32_t i = 0; i < relays; i++) {
+        WFC_TRY(new_adapter(be, stream, l->name, true, be->streams.data[stream].rows, layer, edge, &stream));
+    }
+    if (c->kind == ADAPT) WFC_TRY(new_adapter(be, stream, l->name, false, c->d.rows, layer, edge, &stream));
     e->stream = stream;
+    e->pick = c->kind == PICK;
     wfc_be_tap *tap;
     WFC_TRY(wfc_be_add_tap(be, stream, -2, l->split.cols, &tap));
     for (uint32_t r = 0; r < be->height; r++) {
-        for (uint32_t c = 0; c < l->split.cols; c++) tap->accept[r][c] = d.accept[r][c];
+        for (uint32_t col = 0; col < l->split.cols; col++) tap->accept[r][col] = c->d.accept[r][col];
     }
+    return WFC_OK;
+}
+
+static uint32_t longest_row(const wfc_be *be, int32_t stream) {
+    uint32_t most = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        if (be->streams.data[stream].rows[r].count > most) most = be->streams.data[stream].rows[r].count;
+    }
+    return most;
+}
+
+/* A sample that comes over a short way waits for its longer one: that many samples must find room, or the producer
+ * that feeds both ways stops. The reader itself holds 2, an adapter or a relay 3. Times are of whole samples:
+ * receive, work, send, each after the other. */
+static wfc_status connect_edges(wfc_be *be, uint32_t layer) {
+    wfc_be_layer *l = &be->layers[layer];
+    connection c[WFC_BE_MAX_EDGES];
+    double at[WFC_BE_MAX_EDGES], latest = 0, T = be->target_cycles;
+    for (uint32_t e = 0; e < l->edge_count; e++) l->edges[e].stream = l->edges[e].source = -1;
+    for (uint32_t e = 0; e < l->edge_count; e++) {
+        WFC_TRY(choose_connection(be, l, e, &c[e]));
+        int32_t from = be->layer_of[be->streams.data[l->edges[e].source].tensor.i];
+        at[e] = from < 0 ? 0 : be->layers[from].ready;
+        if (c[e].kind == ADAPT) at[e] += 1.5 * T;
+        if (at[e] > latest) latest = at[e];
+    }
+    for (uint32_t e = 0; e < l->edge_count; e++) {
+        double waits = T > 0 ? 1 + floor(1.1 * (latest - at[e]) / T) : 1;
+        double room = c[e].kind == ADAPT ? 5 : 2;
+        uint32_t relays = latest > at[e] && waits > room ? (uint32_t)ceil((waits - room) / 3) : 0;
+        WFC_TRY(build_connection(be, l, layer, e, relays, &c[e]));
+    }
+    l->ready = latest + wfc_be_split_cycles(be, l, NULL);
+    if (l->edge_count) l->ready += longest_row(be, l->edges[0].stream);
     return WFC_OK;
 }
 
@@ -320,7 +473,8 @@ static wfc_status connect_output(wfc_be *be, uint32_t output) {
             for (uint32_t i = 0; i < s->rows[r].count; i++)
                 WFC_TRY(wfc_be_list_push(be, &d.rows[to], s->rows[r].ids[i]));
         }
-        WFC_TRY(new_adapter(be, stream, adapter_name(be, be->g->outputs.data[output].host_name), &d, &stream));
+        WFC_TRY(
+            new_adapter(be, stream, be->g->outputs.data[output].host_name, false, d.rows, UINT32_MAX, output, &stream));
     }
     wfc_be_tap *tap;
     WFC_TRY(wfc_be_add_tap(be, stream, -1, 1, &tap));
@@ -354,9 +508,8 @@ wfc_status wfc_be_make_streams(wfc_be *be) {
     if (!be->output_stream) return wfc_fail_memory(be->diag);
     for (uint32_t i = 0; i < be->layer_count; i++) {
         wfc_be_layer *l = &be->layers[i];
-        for (uint32_t e = 0; e < l->edge_count; e++) l->edges[e].stream = l->edges[e].source = -1;
         if (l->node_count == 0) l->edges[0].operand = 0;
-        for (uint32_t e = 0; e < l->edge_count; e++) WFC_TRY(connect_edge(be, l, e));
+        WFC_TRY(connect_edges(be, i));
         WFC_TRY(new_slab(be, false, i, l->split.cols, &l->slab));
         own_taps(be, l->slab);
         WFC_TRY(new_stream(be, l->name, l->out, &l->out_stream));

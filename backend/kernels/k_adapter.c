@@ -37,9 +37,9 @@ static void find_source(const rig *r, int32_t id, uint32_t from_row, wfc_be_pair
             (wfc_be_pair){.array = r->lane.array, .off = r->lane.half_reg, .src = p->lane_pos[id] - p->take[r->row].lo};
         return;
     }
-    unsigned d = from_row < r->row ? 0 : 1, k = from_row / r->ad->section == r->row / r->ad->section ? 0 : 1;
-    uint32_t at =
-        wfc_be_bus_position(r->be, r->ad, p, d, from_row / r->ad->section, r->row, from_row, p->bus_pos[d][id]);
+    unsigned d = from_row < r->row ? 0 : 1,
+             k = wfc_be_section(r->ad, from_row) == wfc_be_section(r->ad, r->row) ? 0 : 1;
+    uint32_t at = wfc_be_bus_position(r->ad, p, d, r->row, from_row, p->bus_pos[d][id]);
     *pair = (wfc_be_pair){
         .array = r->bus[d][k].array, .off = r->bus[d][k].half_reg, .src = at - p->listen[d][k][r->row].lo};
 }
@@ -75,12 +75,11 @@ static wfc_status stage_bus(rig *r) {
         uint32_t n = p->insert[d][r->row].count;
         if (!n) continue;
         /* The row of the section farthest from the listeners' side ends the sample on this bus. */
-        bool last = true;
-        uint32_t q = r->ad->section, lo = r->row / q * q, hi = lo + q < r->be->height ? lo + q : r->be->height;
-        for (uint32_t s = d == 0 ? lo : r->row + 1; s < (d == 0 ? r->row : hi); s++) last &= p->insert[d][s].count == 0;
-        bool alone = last;
-        for (uint32_t s = d == 0 ? r->row + 1 : lo; s < (d == 0 ? hi : r->row); s++)
-            alone &= p->insert[d][s].count == 0;
+        uint32_t q = r->ad->section, lo = r->ad->y + wfc_be_section(r->ad, r->row) * q, end = r->ad->y + r->ad->h;
+        uint32_t hi = lo + q < end ? lo + q : end;
+        const uint32_t *sum = p->before[d];
+        bool last = (d == 0 ? sum[r->row] - sum[lo] : sum[hi] - sum[r->row + 1]) == 0;
+        bool alone = sum[hi] - sum[lo] == n;
         uint16_t ctl = alone ? 0 : last ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
         uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, ctl);
         wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, wfc_be_asm_row(r->a, r->staging[d], 0, WFC_F32, n),
@@ -103,7 +102,7 @@ static wfc_status assemble(rig *r) {
             if (id < 0) continue;
             uint32_t s = source_row(r, id);
             int8_t d = s == r->row ? -1 : s < r->row ? 0 : 1;
-            int8_t k = d >= 0 && s / r->ad->section != r->row / r->ad->section;
+            int8_t k = d >= 0 && wfc_be_section(r->ad, s) != wfc_be_section(r->ad, r->row);
             if (d != GROUPS[g][0] || k != GROUPS[g][1]) continue;
             wfc_be_pair one;
             find_source(r, id, s, &one);
@@ -148,7 +147,7 @@ static void arm_all(rig *r) {
         for (unsigned k = 0; k < 2; k++) {
             wfc_be_interval l = p->listen[d][k][r->row];
             if (l.hi == l.lo) continue;
-            uint32_t section = r->row / r->ad->section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
+            uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
             wfc_be_receive_setup(r->a, &r->bus[d][k], "bus", queue++, colours[d * 2 + (section & 1)], ut++, reg++,
                                  R_TEMP, l.hi - l.lo);
         }
@@ -158,7 +157,7 @@ static void arm_all(rig *r) {
 static void outputs(rig *r) {
     const wfc_be_slab *slab = &r->be->slabs.data[r->ad->slab];
     const uint8_t *colours = slab->colours[(slab->x + r->col) & 1u];
-    uint32_t section = r->ad->section ? r->row / r->ad->section : 0;
+    uint32_t section = wfc_be_section(r->ad, r->row);
     uint8_t queue = 0;
     r->out_queue = queue;
     uint32_t n = r->p->give[r->row].hi - r->p->give[r->row].lo;
@@ -178,6 +177,10 @@ static void outputs(rig *r) {
 wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
     *out = (wfc_be_pe_build){0};
     const wfc_be_column_plan *p = &ad->plan[col];
+    if (row < ad->y || row >= ad->y + ad->h) {
+        out->empty = true;
+        return WFC_OK;
+    }
     rig r = {.be = be, .ad = ad, .p = p, .row = row, .col = col, .b = out};
     uint32_t n = p->give[row].hi - p->give[row].lo;
     if (n == 0 && p->take[row].hi == p->take[row].lo) {

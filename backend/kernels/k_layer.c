@@ -29,6 +29,7 @@ typedef struct rig {
     bool has_output; /* this PE sends a segment */
     wfc_be_receive lane[WFC_BE_MAX_EDGES];
     wfc_be_site edge[WFC_BE_MAX_EDGES];
+    wfc_be_pairs picks[WFC_BE_MAX_EDGES]; /* what an edge's words must be copied for; none: they lie as they are used */
     uint32_t out_array, out_words, acc;
     uint8_t ut_send, ut_down, ut_up, queue_north, queue_south, out_lane, out_south, out_north;
 } rig;
@@ -222,11 +223,58 @@ static void finish_chains(rig *r, uint32_t acc, const wfc_be_scatter *s) {
     r->b->latency_cycles = (pc - 1) * (2.0 * r->be->t->ramp_latency + 1 + r->be->t->hop_latency);
 }
 
+/* Interval of its row's lane that the PE takes on an edge. */
+static wfc_be_interval taken(const rig *r, uint32_t e) {
+    const wfc_be_stream *s = &r->be->streams.data[r->l->edges[e].stream];
+    for (uint32_t k = 0; k < s->tap_count; k++) {
+        if (s->taps[k].slab == r->l->slab) return s->taps[k].accept[r->row][r->col];
+    }
+    return (wfc_be_interval){0, 0};
+}
+
+/* Elements of a picking edge: where each lies in the lane's interval, and the fills of the array they go to. */
+static wfc_status find_picks(rig *r, uint32_t e, wfc_be_interval take) {
+    const wfc_be_edge *edge = &r->l->edges[e];
+    const wfc_be_where *w;
+    wfc_be_list list = {0};
+    WFC_TRY(wfc_be_locate(r->be, edge->stream, &w));
+    WFC_TRY(wfc_be_list_box(r->be, edge->consumed, true, &r->need.edge[e], edge->fill, &list));
+    bool plain = list.count == take.hi - take.lo, fills = false;
+    for (uint32_t i = 0; i < list.count; i++) {
+        plain &= list.ids[i] >= 0 && w->pos[list.ids[i]] == take.lo + i;
+        fills |= list.ids[i] < 0 && r->be->fills.data[-1 - list.ids[i]] != 0.0f;
+    }
+    if (plain) return WFC_OK;
+    r->edge[e] =
+        (wfc_be_site){.array = wfc_be_asm_array(r->a, "picked", 4 * list.count, WFC_MEM_INPUT), .box = r->need.edge[e]};
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (list.ids[i] < 0) continue;
+        wfc_be_pair one = {.array = r->lane[e].array, .off = r->lane[e].half_reg, .dst = i};
+        one.src = w->pos[list.ids[i]] - take.lo;
+        if (wfc_vec_push(&r->picks[e].v, one) != WFC_OK) return wfc_fail_memory(r->be->diag);
+    }
+    if (!fills) return WFC_OK;
+    float *image = wfc_calloc(list.count, sizeof *image);
+    if (!image) return wfc_fail_memory(r->be->diag);
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (list.ids[i] < 0) image[i] = r->be->fills.data[-1 - list.ids[i]];
+    }
+    return wfc_be_add_init(r->be, r->b, r->edge[e].array, 4 * list.count, image);
+}
+
+/* Waits for this sample's words of an edge and brings them into place. */
+static wfc_status next_words(rig *r, uint32_t e) {
+    wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    if (!r->picks[e].v.count) return WFC_OK;
+    return wfc_be_emit_moves(r->a, &r->picks[e], r->edge[e].array, R_NEST, &r->b->tables[e]);
+}
+
 static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
     static const char *const NAMES[WFC_BE_MAX_EDGES] = {"in0", "in1", "in2", "in3", "in4", "in5"};
     wfc_be_asm_bucket(r->a, WFC_BE_SETUP);
     for (uint32_t e = 0; e < r->l->edge_count; e++) {
-        uint32_t words = (uint32_t)wfc_be_box_elems(&r->need.edge[e]);
+        wfc_be_interval take = taken(r, e);
+        uint32_t words = take.hi - take.lo;
         if (words == 0) continue;
         if (*ut > r->be->t->microthreads || R_HALF + e >= R_NEST) {
             return wfc_fail(r->be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7033", r->l->name,
@@ -237,6 +285,7 @@ static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {
                              wfc_be_colour(&r->be->streams.data[r->l->edges[e].stream], r->row), (*ut)++,
                              (uint8_t)(R_HALF + e), R_TEMP, words);
         r->edge[e] = (wfc_be_site){.array = r->lane[e].array, .half_reg = r->lane[e].half_reg, .box = r->need.edge[e]};
+        if (r->l->edges[e].pick) WFC_TRY(find_picks(r, e, take));
     }
     return wfc_be_asm_status(r->a);
 }
@@ -252,7 +301,7 @@ static uint32_t contract_edges(const rig *r) {
 static wfc_status front(rig *r) {
     uint32_t edges = contract_edges(r);
     wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
-    for (uint32_t e = 0; e < edges; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    for (uint32_t e = 0; e < edges; e++) WFC_TRY(next_words(r, e));
     if (r->acc == r->out_array && r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
     WFC_TRY(multiply(r, r->acc));
     wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
@@ -281,7 +330,7 @@ static wfc_status finish(rig *r, const wfc_be_scatter *sc) {
     uint32_t edges = contract_edges(r), first = r->l->has_contract ? 1 : 0;
     if (chained) finish_chains(r, r->acc, sc);
     wfc_be_asm_bucket(r->a, WFC_BE_RECEIVE);
-    for (uint32_t e = edges; e < r->l->edge_count; e++) wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
+    for (uint32_t e = edges; e < r->l->edge_count; e++) WFC_TRY(next_words(r, e));
     if (r->out_words && r->acc != r->out_array) {
         wfc_be_asm_bucket(r->a, WFC_BE_SEND);
         if (r->has_output) wfc_be_asm_wait(r->a, r->ut_send);
@@ -290,7 +339,7 @@ static wfc_status finish(rig *r, const wfc_be_scatter *sc) {
                 (wfc_be_site){.array = r->acc, .offset_bytes = chained ? 4 * sc->above : 0, .box = r->need.node[0]};
         }
         if (r->l->node_count == 0)
-            copy_out(r, r->lane[0].array, 0, r->lane[0].half_reg);
+            copy_out(r, r->edge[0].array, 0, r->edge[0].half_reg);
         else if (r->l->node_count == first)
             copy_out(r, r->acc, k.value[0].offset_bytes, k.value[0].half_reg);
         else {
@@ -321,20 +370,12 @@ static wfc_status program(rig *r, const wfc_be_scatter *sc) {
     return wfc_be_asm_status(r->a);
 }
 
-wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
-    *out = (wfc_be_pe_build){0};
-    rig r = {.be = be, .l = l, .row = row, .col = col, .b = out};
-    bool any = wfc_be_out_box(be, l, row, col, &r.final);
-    uint32_t group, inner;
-    if (!wfc_be_row_place(&l->split, row, &group, &inner) || (!any && !(l->has_contract && l->split.pc > 1))) {
-        out->empty = true;
-        return WFC_OK;
-    }
-    WFC_TRY(wfc_be_needs(be, l, row, col, &r.need));
-    if (l->has_contract && wfc_be_box_elems(&r.need.chan_all) == 0) {
-        out->empty = true;
-        return WFC_OK;
-    }
+static wfc_status emit(rig *rp, bool any) {
+    rig r = *rp;
+    wfc_be *be = r.be;
+    const wfc_be_layer *l = r.l;
+    wfc_be_pe_build *out = r.b;
+    uint32_t row = r.row, col = r.col;
     const wfc_be_stream *s = &be->streams.data[l->out_stream];
     r.out_words = any ? (uint32_t)wfc_be_box_elems(&r.final) : 0;
     r.has_output = s->segment[row] && s->segment[row][col];
@@ -342,7 +383,9 @@ wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, ui
     r.a = out->a;
     wfc_be_asm_const_regs(r.a, R_CONST, 4);
     uint8_t queue = 0, out_queue = 0, ut = 1;
-    WFC_TRY(arm_lanes(&r, &queue, &ut));
+    wfc_status st = arm_lanes(&r, &queue, &ut);
+    memcpy(rp->picks, r.picks, sizeof r.picks); /* the caller frees them */
+    WFC_TRY(st);
     wfc_be_scatter sc = {0};
     if (r.has_output) wfc_be_asm_bind_out(r.a, r.out_lane = out_queue++, wfc_be_colour(s, row));
     if (r.out_words) r.out_array = wfc_be_asm_array(r.a, "out", 4 * r.out_words, WFC_MEM_OUTPUT);
@@ -361,4 +404,23 @@ wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, ui
         r.acc = own ? r.out_array : wfc_be_asm_array(r.a, "acc", 4 * words, WFC_MEM_ACC);
     }
     return program(&r, &sc);
+}
+
+wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
+    *out = (wfc_be_pe_build){0};
+    rig r = {.be = be, .l = l, .row = row, .col = col, .b = out};
+    bool any = wfc_be_out_box(be, l, row, col, &r.final);
+    uint32_t group, inner;
+    if (!wfc_be_row_place(&l->split, row, &group, &inner) || (!any && !(l->has_contract && l->split.pc > 1))) {
+        out->empty = true;
+        return WFC_OK;
+    }
+    WFC_TRY(wfc_be_needs(be, l, row, col, &r.need));
+    if (l->has_contract && wfc_be_box_elems(&r.need.chan_all) == 0) {
+        out->empty = true;
+        return WFC_OK;
+    }
+    wfc_status st = emit(&r, any);
+    for (uint32_t e = 0; e < WFC_BE_MAX_EDGES; e++) wfc_vec_free(&r.picks[e].v);
+    return st;
 }

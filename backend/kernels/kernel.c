@@ -19,7 +19,7 @@ wfc_status wfc_be_add_init(wfc_be *be, wfc_be_pe_build *b, uint32_t array, uint3
 void wfc_be_pe_build_deinit(wfc_be_pe_build *b) {
     for (size_t i = 0; i < b->init.count; i++) wfc_free(b->init.data[i].data);
     wfc_vec_free(&b->init);
-    for (unsigned i = 0; i < 3; i++) wfc_vec_free(&b->tables[i].walks);
+    for (unsigned i = 0; i < WFC_BE_TABLES; i++) wfc_vec_free(&b->tables[i].walks);
     wfc_be_asm_destroy(b->a);
     b->a = NULL;
 }
@@ -52,13 +52,13 @@ void wfc_be_receive_turn(wfc_be_asm *a, const wfc_be_receive *r) {
 
 uint16_t wfc_be_lane_control(const wfc_be *be, const wfc_be_stream *s, uint32_t row, uint32_t col) {
     uint32_t w = be->slabs.data[s->slab].w, others = 0;
-    bool west = true;
+    bool last = true;
     if (!s->segment[row]) return WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP); /* not known yet: pricing */
     for (uint32_t c = 0; c < w; c++) {
         if (c == col || s->segment[row][c] == 0) continue;
         others++;
-        if (c < col) west = false;
+        if (s->west ? c > col : c < col) last = false;
     }
     if (!others) return 0;
-    return west ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
+    return last ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
 }

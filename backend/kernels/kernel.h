@@ -23,7 +23,7 @@ void wfc_be_receive_next(wfc_be_asm *a, const wfc_be_receive *r,
                          uint8_t temp_reg);                       /* wait for this sample, arm the other half */
 void wfc_be_receive_turn(wfc_be_asm *a, const wfc_be_receive *r); /* done reading: the other half is next */
 
-/* Control word after the segment of column `col`: 0 for a lone contributor; the westmost ends the sample. */
+/* Control word after the segment of column `col`: 0 for a lone contributor; the one farthest behind ends the sample. */
 uint16_t wfc_be_lane_control(const wfc_be *be, const wfc_be_stream *s, uint32_t row, uint32_t col);
 
 #endif

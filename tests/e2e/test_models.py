@@ -89,7 +89,8 @@ def sram_of_classes(text):
         queues = len(re.findall(r"(?m)^  (?:in|out) q\d+ = ", block))
         used = 8 * len(insns) + 20 * (max(descs) + 1 if descs else 0) + 4 * tasks + 2 * queues
         used = (used + 3) // 4 * 4
-        found.append(used + sum(int(size) for _, size in ARRAY.findall(block)))
+        # up to the end of the last array: bytes that alignment leaves unused between arrays count
+        found.append(max([used] + [int(at, 16) + int(size) for at, size in ARRAY.findall(block)]))
     return found
 
 
