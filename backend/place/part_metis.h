@@ -22,6 +22,16 @@ typedef struct wfc_be_part_graph {
     uint32_t edge_count;
 } wfc_be_part_graph;
 
+/* Why a result of METIS was not taken. */
+typedef enum wfc_be_metis_verdict {
+    WFC_BE_METIS_OK = 0,
+    WFC_BE_METIS_NOT_ASKED,    /* fewer than 3 vertices, no edges, or one vertex heavier than all others together */
+    WFC_BE_METIS_FAILED,       /* returned an error */
+    WFC_BE_METIS_OUT_OF_RANGE, /* a part number other than 0, 1 */
+    WFC_BE_METIS_EMPTY,        /* a side without vertices */
+    WFC_BE_METIS_WRONG_CUT     /* the cut it reports is not the cut of its parts */
+} wfc_be_metis_verdict;
+
 typedef struct wfc_be_slice_node {
     bool is_leaf;
     uint32_t vertex;      /* leaf */
@@ -35,6 +45,8 @@ typedef struct wfc_be_slice {
     wfc_be_slice_node *nodes; /* [node_count] children come before their parent; the last is the root */
     uint32_t node_count;
     uint32_t from_metis, from_exact, from_prefix, trivial; /* where the bisections came from */
+    uint32_t beaten, refused;                              /* answers of METIS: worse than the optimum; unusable */
+    wfc_be_metis_verdict last_refusal;
 } wfc_be_slice;
 
 enum {
@@ -47,16 +59,9 @@ enum {
  * Errors: WFC_ERR_INTERNAL for an empty graph, a vertex out of range, negative or non-finite weights. */
 WFC_MUST_USE wfc_status wfc_be_partition(const wfc_be_part_graph *g, uint64_t seed, wfc_diag *diag, wfc_be_slice *out);
 void wfc_be_slice_deinit(wfc_be_slice *s);
+/* The note about bisections that did not come from METIS; wfc_be_partition leaves it in its diag. */
+void wfc_be_slice_announce(const wfc_be_slice *s, wfc_diag *diag);
 
-/* Why a result of METIS was not taken. */
-typedef enum wfc_be_metis_verdict {
-    WFC_BE_METIS_OK = 0,
-    WFC_BE_METIS_NOT_ASKED,    /* fewer than 3 vertices, no edges, or one vertex heavier than all others together */
-    WFC_BE_METIS_FAILED,       /* returned an error */
-    WFC_BE_METIS_OUT_OF_RANGE, /* a part number other than 0, 1 */
-    WFC_BE_METIS_EMPTY,        /* a side without vertices */
-    WFC_BE_METIS_WRONG_CUT     /* the cut it reports is not the cut of its parts */
-} wfc_be_metis_verdict;
 const char *wfc_be_metis_verdict_name(wfc_be_metis_verdict v);
 
 /* One checked bisection; part[v] = 0 or 1. Only this function calls METIS. out_verdict says whether part is usable. */

@@ -80,8 +80,6 @@ typedef struct builder {
     const wfc_be_part_graph *g;
     uint64_t seed;
     wfc_be_slice *out;
-    uint32_t better, refused; /* METIS answers beaten by the optimum; unusable ones */
-    wfc_be_metis_verdict last_refusal;
 } builder;
 
 /* The subgraph of `members` (ascending), vertices renumbered. Its arrays are allocated. */
@@ -122,8 +120,8 @@ static wfc_status bisect(builder *b, const wfc_be_part_graph *sub, uint8_t *part
     WFC_TRY(wfc_be_metis_bisect(sub, b->seed, part, &verdict));
     bool usable = verdict == WFC_BE_METIS_OK;
     if (!usable && verdict != WFC_BE_METIS_NOT_ASKED) {
-        b->refused++;
-        b->last_refusal = verdict;
+        b->out->refused++;
+        b->out->last_refusal = verdict;
     }
     if (n <= WFC_BE_EXACT_VERTICES) {
         uint8_t best[WFC_BE_EXACT_VERTICES];
@@ -132,7 +130,7 @@ static wfc_status bisect(builder *b, const wfc_be_part_graph *sub, uint8_t *part
             b->out->from_metis++;
             return WFC_OK;
         }
-        b->better += usable;
+        b->out->beaten += usable;
         if (n < 3)
             b->out->trivial++;
         else
@@ -211,8 +209,7 @@ static wfc_status check_graph(const wfc_be_part_graph *g, wfc_diag *diag) {
         g->vertex_count, (int)WFC_BE_MAX_VERTICES, g->edge_count);
 }
 
-static void announce(const builder *b, wfc_diag *diag) {
-    const wfc_be_slice *s = b->out;
+void wfc_be_slice_announce(const wfc_be_slice *s, wfc_diag *diag) {
     uint32_t own = s->from_exact + s->from_prefix;
     if (own == 0) return;
     wfc_diag_add(
@@ -220,8 +217,8 @@ static void announce(const builder *b, wfc_diag *diag) {
         "placement: %u of %u bisections of the layer graph are not METIS's: in %u its cut was not the best, in "
         "%u its answer was unusable%s%s, the others it is not asked (no edges, or one layer outweighs the "
         "rest); %u are exact optima, %u best cuts of the layer order",
-        own, own + s->from_metis, b->better, b->refused, b->refused ? ": " : "",
-        b->refused ? wfc_be_metis_verdict_name(b->last_refusal) : "", s->from_exact, s->from_prefix);
+        own, own + s->from_metis, s->beaten, s->refused, s->refused ? ": " : "",
+        s->refused ? wfc_be_metis_verdict_name(s->last_refusal) : "", s->from_exact, s->from_prefix);
 }
 
 wfc_status wfc_be_partition(const wfc_be_part_graph *g, uint64_t seed, wfc_diag *diag, wfc_be_slice *out) {
@@ -238,7 +235,7 @@ wfc_status wfc_be_partition(const wfc_be_part_graph *g, uint64_t seed, wfc_diag 
         wfc_be_slice_deinit(out);
         return s == WFC_ERR_NO_MEMORY ? wfc_fail_memory(diag) : s;
     }
-    announce(&b, diag);
+    wfc_be_slice_announce(out, diag);
     return WFC_OK;
 }
 

@@ -75,12 +75,13 @@ static wfc_status no_fit(const wfc_be_tree_search *s, wfc_be_tree_method method)
                         small->rows, small->cols, p->height, p->width);
     }
     const wfc_be_shape *most = smallest(&p->layers[largest]);
-    char *need = s->need < WFC_BE_TREE_TOO_WIDE ? wfc_asprintf("%u columns", s->need) : wfc_strdup("more rows");
+    char *need =
+        s->need < WFC_BE_TREE_TOO_WIDE ? wfc_asprintf("at least %u", s->need) : wfc_asprintf("more than %u", p->width);
     if (!need) return WFC_ERR_NO_MEMORY;
     wfc_status status = wfc_fail(
         s->diag, WFC_ERR_NO_FIT, "WFC-E0728", NULL,
-        "the model needs %s of %u PEs with adapters (%s floorplan, every layer as small as can be), the target has %u; "
-        "layers alone need at least %llu of %llu PEs, the largest, \"%s\", %u x %u. Use a larger target",
+        "the model needs %s columns of %u PEs with adapters (%s floorplan, every layer as small as can be), the target "
+        "has %u; layers alone need at least %llu of %llu PEs, the largest, \"%s\", %u x %u. Use a larger target",
         need, p->height, wfc_be_tree_method_name(method), p->width, (unsigned long long)pes,
         (unsigned long long)p->width * p->height, p->layers[largest].name, most->rows, most->cols);
     wfc_free(need);
@@ -168,7 +169,7 @@ wfc_status wfc_be_tree_slabs(wfc_be_tree_search *s, wfc_be_tree *best, uint32_t 
 /* ---- the whole ---- */
 
 static wfc_status run(wfc_be_tree_search *s, wfc_be_tree_method method, wfc_be_tree *out) {
-    static wfc_be_tree_run *const methods[] = {wfc_be_tree_slabs};
+    static wfc_be_tree_run *const methods[] = {wfc_be_tree_slabs, wfc_be_tree_metis, wfc_be_tree_rows};
     if ((unsigned)method >= sizeof methods / sizeof methods[0])
         return wfc_fail(s->diag, WFC_ERR_INTERNAL, "WFC-E0725", NULL, "there is no placement method %d", (int)method);
     WFC_TRY(wfc_be_times_make(s->p, &s->times));
