@@ -1,69 +1,5 @@
 /* Slicing floorplans: geometry of packed trees, times against brute force, methods against each other. */
-#include <check.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "backend/place/tree_parts.h"
-
-static uint64_t rng;
-
-static double uniform(double lo, double hi) {
-    return lo + (hi - lo) * (double)(wfc_rng_next(&rng) >> 11) / 9007199254740992.0;
-}
-
-static uint32_t below(uint32_t n) {
-    return (uint32_t)(wfc_rng_next(&rng) % n);
-}
-
-enum { MAX_L = 24, MAX_S = 16, MAX_E = 96 };
-typedef struct problem {
-    wfc_be_tree_problem p;
-    wfc_be_tree_layer layers[MAX_L];
-    wfc_be_shape shapes[MAX_L][MAX_S];
-    wfc_be_tree_edge edges[MAX_E];
-} problem;
-
-static void start(problem *t, uint32_t layers, uint16_t width, uint16_t height) {
-    memset(t, 0, sizeof *t);
-    t->p = (wfc_be_tree_problem){
-        .width = width, .height = height, .layers = t->layers, .layer_count = layers, .edges = t->edges};
-    for (uint32_t l = 0; l < layers; l++) t->layers[l] = (wfc_be_tree_layer){"layer", t->shapes[l], 0};
-}
-
-static void shape(problem *t, uint32_t layer, uint32_t rows, uint32_t cols, double cycles) {
-    t->shapes[layer][t->layers[layer].shape_count++] = (wfc_be_shape){(uint16_t)rows, (uint16_t)cols, cycles};
-}
-
-/* All shapes of so much work on up to 16 different numbers of rows. */
-static void work(problem *t, uint32_t layer, uint32_t pes, uint32_t most_rows) {
-    for (uint32_t k = 0; k < MAX_S; k++) {
-        uint32_t rows = 1 + below(most_rows), cols = (pes + rows - 1) / rows * (1 + below(4)) / 2 + 1;
-        shape(t, layer, rows, cols, 1e5 / (rows * cols) + uniform(0, 5));
-    }
-}
-
-static void edge(problem *t, uint32_t from, uint32_t to, double words, uint32_t cols) {
-    t->edges[t->p.edge_count++] =
-        (wfc_be_tree_edge){.from = from, .to = to, .words = words, .adapter_cols = (uint16_t)cols};
-}
-
-static void host_edge(problem *t, uint32_t layer, bool in, uint32_t cols) {
-    t->edges[t->p.edge_count++] = (wfc_be_tree_edge){
-        .from = layer, .to = layer, .from_host = in, .to_host = !in, .words = 100, .adapter_cols = (uint16_t)cols};
-}
-
-static void random_problem(problem *t, uint32_t n, uint16_t width, uint16_t height) {
-    start(t, n, width, height);
-    for (uint32_t l = 0; l < n; l++) work(t, l, 4 + below(60), height);
-    for (uint32_t l = 1; l < n; l++) {
-        edge(t, below(l), l, uniform(0, 900), below(3));
-        if (below(2)) edge(t, below(l), l, uniform(0, 900), below(3));
-        if (below(4) == 0) t->edges[t->p.edge_count - 1].turn_cols = (uint16_t)(1 + below(4));
-    }
-    host_edge(t, 0, true, below(2));
-    host_edge(t, n - 1, false, below(3));
-}
+#include "tests/backend/tree_problems.h"
 
 /* ---- geometry ---- */
 
@@ -338,38 +274,6 @@ START_TEST(test_made_trees) {
 }
 END_TEST
 
-/* Two layers beside each other: least time by trying all pairs. */
-static double brute_slabs(const problem *t) {
-    double best = INFINITY;
-    for (uint32_t i = 0; i < t->layers[0].shape_count; i++) {
-        for (uint32_t j = 0; j < t->layers[1].shape_count; j++) {
-            const wfc_be_shape *a = &t->shapes[0][i], *b = &t->shapes[1][j];
-            uint32_t cols = (uint32_t)a->cols + b->cols + t->edges[0].adapter_cols;
-            if (cols <= t->p.width && a->rows <= t->p.height && b->rows <= t->p.height)
-                best = fmin(best, fmax(a->cycles, b->cycles));
-        }
-    }
-    return best;
-}
-
-START_TEST(test_slabs_are_optimal) {
-    rng = 13;
-    for (int round = 0; round < 200; round++) {
-        problem t;
-        start(&t, 2, (uint16_t)(10 + below(40)), (uint16_t)(4 + below(20)));
-        work(&t, 0, 4 + below(80), 24);
-        work(&t, 1, 4 + below(80), 24);
-        edge(&t, 0, 1, 50, below(3));
-        double best = brute_slabs(&t);
-        wfc_be_tree tree;
-        wfc_status s = wfc_be_tree_make(&t.p, WFC_BE_TREE_SLABS, 0, NULL, &tree);
-        ck_assert_int_eq(s, isinf(best) ? WFC_ERR_NO_FIT : WFC_OK);
-        if (s == WFC_OK) ck_assert_double_eq(tree.cycles, best);
-        wfc_be_tree_deinit(&tree);
-    }
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("tree");
     TCase *c = tcase_create("tree");
@@ -377,7 +281,6 @@ int main(void) {
     tcase_add_test(c, test_random_trees_pack);
     tcase_add_test(c, test_pack_by_hand);
     tcase_add_test(c, test_made_trees);
-    tcase_add_test(c, test_slabs_are_optimal);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
