@@ -2,16 +2,17 @@
 #include "passes/pipelines.h"
 #include <stddef.h>
 
-static const wfc_pass *const passes[] = {
-    &wfc_pass_fold,     &wfc_pass_identity, &wfc_pass_viewmerge, &wfc_pass_scalefold,
-    &wfc_pass_maxfirst, &wfc_pass_unbatch,  &wfc_pass_fuse,      NULL};
+static const wfc_pass *const passes[] = {&wfc_pass_fold,      &wfc_pass_identity, &wfc_pass_viewmerge,
+                                         &wfc_pass_scalefold, &wfc_pass_maxfirst, &wfc_pass_zeros,
+                                         &wfc_pass_unbatch,   &wfc_pass_fuse,     NULL};
 
 /* identity opens ways for viewmerge and the other way round (a map that was the only thing between two views); fold
  * and identity before scalefold turn scalar operands into literals; scalefold leaves weights to fold and views to
- * merge. maxfirst after scalefold, so that a scaled bias moves too. Unbatch and fuse see the final graph. */
-static const char *const default_pipeline[] = {"fold",    "identity", "viewmerge", "identity", "scalefold",
-                                               "fold",    "identity", "viewmerge", "identity", "maxfirst",
-                                               "unbatch", "fuse",     NULL};
+ * merge. maxfirst after scalefold, so that a scaled bias moves too. zeros when no pass makes weights any more. Unbatch
+ * and fuse see the final graph. */
+static const char *const default_pipeline[] = {"fold",  "identity", "viewmerge", "identity", "scalefold",
+                                               "fold",  "identity", "viewmerge", "identity", "maxfirst",
+                                               "zeros", "unbatch",  "fuse",      NULL};
 
 const wfc_pass *const *wfc_pass_list(void) {
     return passes;
