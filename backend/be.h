@@ -225,11 +225,21 @@ typedef struct wfc_be_routes {
 WFC_MUST_USE wfc_status wfc_be_route(wfc_be *be, wfc_be_routes *out);
 WFC_MUST_USE wfc_status wfc_be_build(wfc_be *be, const wfc_be_routes *routes, wfc_program *out);
 
-/* kernels: build the program of PE (row, col). `data`: initial bytes per array, appended by the emitter. */
+/* kernels: build the program of PE (row, col). `data`: initial bytes per array, appended by the emitter. Kinds say how
+ * the bytes of another PE with the same program differ. */
+typedef enum wfc_be_data_kind {
+    WFC_BE_DATA_OWN = 0, /* in a way that only emitting that PE tells */
+    WFC_BE_DATA_SAME,    /* not at all */
+    WFC_BE_DATA_WEIGHTS, /* the contract's weights: wfc_be_weights_fill */
+    WFC_BE_DATA_CONST    /* a constant operand of a node's box: wfc_be_const_fill */
+} wfc_be_data_kind;
 typedef struct wfc_be_init {
     uint32_t array, offset_bytes, bytes;
-    uint8_t *data;
-} wfc_be_init; /* data: wfc_calloc'ed */
+    uint8_t *data; /* wfc_calloc'ed */
+    wfc_be_data_kind kind;
+    uint32_t node;   /* CONST: number of the reading node in the layer */
+    wfc_value value; /* CONST */
+} wfc_be_init;
 /* latency_cycles: what the PE waits for its neighbours per sample, beyond its own cycles. */
 typedef struct wfc_be_pe_build {
     wfc_be_asm *a;
@@ -240,6 +250,17 @@ typedef struct wfc_be_pe_build {
 } wfc_be_pe_build;
 WFC_MUST_USE wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col,
                                           wfc_be_pe_build *out);
+/* Data of a PE by its boxes: the words of `like`'s array, which `data` has room for. */
+void wfc_be_weights_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, float *data);
+void wfc_be_const_fill(const wfc_node *c, const wfc_be_box *iter, float *data);
+/* Facts that decide the program of a PE of a layer or an adapter: equal facts, equal programs, and equal data but for
+ * those of kinds WEIGHTS and CONST. need: its boxes (layers). False: no program here. */
+typedef struct wfc_be_facts {
+    WFC_VEC(uint32_t) v;
+    bool failed;
+} wfc_be_facts;
+WFC_MUST_USE wfc_status wfc_be_layer_facts(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col,
+                                           wfc_be_need *need, wfc_be_facts *out, bool *any);
 WFC_MUST_USE wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col,
                                             wfc_be_pe_build *out);
 

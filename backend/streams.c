@@ -397,6 +397,8 @@ static wfc_status build_connection(wfc_be *be, wfc_be_layer *l, uint32_t layer, 
     if (c->kind == ADAPT) WFC_TRY(new_adapter(be, stream, l->name, false, c->d.rows, layer, edge, &stream));
     e->stream = stream;
     e->pick = c->kind == PICK;
+    const wfc_be_where *w; /* made here: emission runs in scratch memory */
+    if (e->pick) WFC_TRY(wfc_be_locate(be, stream, &w));
     wfc_be_tap *tap;
     WFC_TRY(wfc_be_add_tap(be, stream, -2, l->split.cols, &tap));
     for (uint32_t r = 0; r < be->height; r++) {

@@ -129,7 +129,7 @@ static wfc_status fill_constants(rig *r) {
     for (uint32_t i = give.lo; i < give.hi; i++) {
         if (to->ids[i] < 0) image[i - give.lo] = r->be->fills.data[-1 - to->ids[i]];
     }
-    return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image);
+    return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image, WFC_BE_DATA_OWN);
 }
 
 static void arm_all(rig *r) {

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "backend/kernels/k_local.h"
+#include "backend/kernels/k_weights.h"
 
 enum { R_TEMP = 1, R_HALF = 2, R_NEST = 8, R_CONST = 12 };
 
@@ -33,14 +34,6 @@ typedef struct rig {
     uint32_t out_array, out_words, acc;
     uint8_t ut_send, ut_down, ut_up, queue_north, queue_south, out_lane, out_south, out_north;
 } rig;
-
-/* Values of a contract's index variable at local index j, for weights and operand addresses. */
-static uint32_t var_value(const rig *r, unsigned v, uint32_t j, const uint32_t *channels) {
-    const wfc_space *s = &wfc_ir_node_c(r->be->g, r->l->nodes[0])->u.contract;
-    const wfc_be_box *box = &r->need.chan_all;
-    if (v < s->out_rank) return (int)v == box->list_axis ? box->list[j] : (uint32_t)(box->lo[v] + (int32_t)j);
-    return (int)v == r->l->red_var ? channels[j] : j;
-}
 
 /* Element strides per variable of an operand that lies at `at`, and its first element. */
 static void operand_walk(const rig *r, const wfc_affine *map, const wfc_be_site *at, int listed_var, wfc_be_walk *w) {
@@ -63,26 +56,8 @@ static void operand_walk(const rig *r, const wfc_affine *map, const wfc_be_site 
     w->offset_bytes = at->offset_bytes + (uint32_t)(4 * base);
 }
 
-/* Resident weights: reduced variables outermost, then the result's, the dealt channels innermost. */
-static wfc_status place_weights(rig *r, const uint32_t *extent, const uint32_t *channels, wfc_be_walk *w) {
-    const wfc_node *n = wfc_ir_node_c(r->be->g, r->l->nodes[0]);
-    const wfc_space *s = &n->u.contract;
-    const wfc_node *b = wfc_ir_node_c(r->be->g, wfc_ir_operand(r->be->g, r->l->nodes[0], 1));
-    unsigned order[WFC_IR_MAX_INDEX], count = 0;
-    for (unsigned pass = 0; pass < 3; pass++) {
-        for (unsigned v = 0; v < s->index_count; v++) {
-            bool in_b = false;
-            for (unsigned d = 0; d < b->shape.rank; d++) in_b |= s->b[d].coef[v] != 0;
-            unsigned where = v >= s->out_rank ? 0 : (int)v == r->l->chan_var ? 2 : 1;
-            if (in_b && where == pass) order[count++] = v;
-        }
-    }
-    uint64_t total = 1;
-    *w = (wfc_be_walk){0};
-    for (unsigned i = count; i-- > 0;) {
-        w->stride[order[i]] = (int32_t)total;
-        total *= extent[order[i]];
-    }
+static wfc_status place_weights(rig *r, wfc_be_walk *w) {
+    uint64_t total = wfc_be_weights_layout(r->be, r->l, &r->need, w->stride);
     if (4 * total > r->be->t->sram_bytes) {
         return wfc_fail(
             r->be->diag, WFC_ERR_NO_FIT, "WFC-E7032", r->l->name,
@@ -91,26 +66,9 @@ static wfc_status place_weights(rig *r, const uint32_t *extent, const uint32_t *
     }
     float *data = wfc_calloc((size_t)total, sizeof *data);
     if (!data) return wfc_fail_memory(r->be->diag);
-    uint32_t at[WFC_IR_MAX_INDEX] = {0};
-    for (uint64_t i = 0; i < total; i++) {
-        int64_t flat = 0;
-        bool inside = true;
-        for (unsigned d = 0; d < b->shape.rank; d++) {
-            int64_t c = s->b[d].offset;
-            for (unsigned v = 0; v < s->index_count; v++) {
-                if (s->b[d].coef[v]) c += (int64_t)s->b[d].coef[v] * var_value(r, v, at[v], channels);
-            }
-            inside &= c >= 0 && c < b->shape.dims[d];
-            flat = flat * b->shape.dims[d] + c;
-        }
-        if (inside) memcpy(&data[i], b->u.konst.data.bytes + 4 * flat, 4);
-        for (unsigned k = count; k-- > 0;) {
-            if (++at[order[k]] < extent[order[k]]) break;
-            at[order[k]] = 0;
-        }
-    }
+    wfc_be_weights_fill(r->be, r->l, &r->need, data);
     w->array = wfc_be_asm_array(r->a, "weights", (uint32_t)(4 * total), WFC_MEM_WEIGHT);
-    return wfc_be_add_init(r->be, r->b, w->array, (uint32_t)(4 * total), data);
+    return wfc_be_add_init(r->be, r->b, w->array, (uint32_t)(4 * total), data, WFC_BE_DATA_WEIGHTS);
 }
 
 /* n words of acc from word `first`, forwards or backwards. */
@@ -134,8 +92,6 @@ static wfc_status multiply(rig *r, uint32_t acc) {
     wfc_be_walk d = {.array = acc}, x, w;
     wfc_be_box_strides(box, strides);
     wfc_be_nest nest = {.op = WFC_OP_VMAC, .vars = s->index_count, .first_reg = R_NEST};
-    const uint32_t *channels = NULL;
-    if (r->l->red_var >= 0) channels = r->edge[0].box.list;
     for (unsigned v = 0; v < s->index_count; v++) {
         nest.extent[v] = v < s->out_rank           ? box->n[v]
                          : (int)v == r->l->red_var ? r->edge[0].box.n[r->l->red_axis]
@@ -144,7 +100,8 @@ static wfc_status multiply(rig *r, uint32_t acc) {
     }
     operand_walk(r, s->a, &r->edge[0], r->l->red_var, &x);
     if (wfc_ir_node_c(r->be->g, wfc_ir_operand(r->be->g, r->l->nodes[0], 1))->op == WFC_CORE_CONST) {
-        WFC_TRY(place_weights(r, nest.extent, channels, &w));
+        w = (wfc_be_walk){0};
+        WFC_TRY(place_weights(r, &w));
     } else {
         operand_walk(r, s->b, &r->edge[1], r->l->chan_var, &w);
     }
@@ -259,7 +216,7 @@ static wfc_status find_picks(rig *r, uint32_t e, wfc_be_interval take) {
     for (uint32_t i = 0; i < list.count; i++) {
         if (list.ids[i] < 0) image[i] = r->be->fills.data[-1 - list.ids[i]];
     }
-    return wfc_be_add_init(r->be, r->b, r->edge[e].array, 4 * list.count, image);
+    return wfc_be_add_init(r->be, r->b, r->edge[e].array, 4 * list.count, image, WFC_BE_DATA_SAME);
 }
 
 /* Waits for this sample's words of an edge and brings them into place. */

@@ -88,7 +88,7 @@ static int edge_of(const wfc_be_layer *l, wfc_value user, uint32_t operand) {
 }
 
 /* The part of a constant that a box of a map needs, as an array with its data. */
-static wfc_status place_const(wfc_be_local *k, const wfc_node *c, const wfc_be_box *iter, wfc_be_site *out) {
+static wfc_be_box const_box(const wfc_node *c, const wfc_be_box *iter) {
     wfc_be_box b = {.rank = c->shape.rank, .list_axis = -1};
     unsigned shift = (unsigned)iter->rank - c->shape.rank;
     for (unsigned d = 0; d < c->shape.rank; d++) {
@@ -101,9 +101,12 @@ static wfc_status place_const(wfc_be_local *k, const wfc_node *c, const wfc_be_b
             b.lo[d] = 0;
         }
     }
+    return b;
+}
+
+void wfc_be_const_fill(const wfc_node *c, const wfc_be_box *iter, float *data) {
+    wfc_be_box b = const_box(c, iter);
     uint64_t n = wfc_be_box_elems(&b);
-    float *data = wfc_calloc((size_t)n, sizeof *data);
-    if (!data) return wfc_fail_memory(k->be->diag);
     uint8_t order[WFC_IR_MAX_RANK];
     unsigned rank = axis_order(&b, order);
     uint32_t at[WFC_IR_MAX_RANK] = {0};
@@ -118,13 +121,26 @@ static wfc_status place_const(wfc_be_local *k, const wfc_node *c, const wfc_be_b
             at[order[j]] = 0;
         }
     }
-    *out = (wfc_be_site){.array = wfc_be_asm_array(k->b->a, "const", (uint32_t)(4 * n), WFC_MEM_WEIGHT), .box = b};
-    return wfc_be_add_init(k->be, k->b, out->array, (uint32_t)(4 * n), data);
 }
 
-static wfc_status operand_place(wfc_be_local *k, wfc_value user, uint32_t operand, const wfc_be_box *iter,
-                                wfc_be_site *out) {
-    wfc_value v = wfc_ir_operand(k->be->g, user, operand);
+static wfc_status place_const(wfc_be_local *k, wfc_value v, uint32_t node, wfc_be_site *out) {
+    const wfc_node *c = wfc_ir_node_c(k->be->g, v);
+    const wfc_be_box *iter = &k->need->node[node];
+    wfc_be_box b = const_box(c, iter);
+    uint64_t n = wfc_be_box_elems(&b);
+    float *data = wfc_calloc((size_t)n, sizeof *data);
+    if (!data) return wfc_fail_memory(k->be->diag);
+    wfc_be_const_fill(c, iter, data);
+    *out = (wfc_be_site){.array = wfc_be_asm_array(k->b->a, "const", (uint32_t)(4 * n), WFC_MEM_WEIGHT), .box = b};
+    WFC_TRY(wfc_be_add_init(k->be, k->b, out->array, (uint32_t)(4 * n), data, WFC_BE_DATA_CONST));
+    wfc_be_init *init = &k->b->init.data[k->b->init.count - 1];
+    init->node = node;
+    init->value = v;
+    return WFC_OK;
+}
+
+static wfc_status operand_place(wfc_be_local *k, uint32_t node, uint32_t operand, wfc_be_site *out) {
+    wfc_value user = k->l->nodes[node], v = wfc_ir_operand(k->be->g, user, operand);
     int i = index_of(k->l, v);
     if (i >= 0) {
         *out = k->value[i];
@@ -135,7 +151,7 @@ static wfc_status operand_place(wfc_be_local *k, wfc_value user, uint32_t operan
         *out = k->edge[e];
         return WFC_OK;
     }
-    return place_const(k, wfc_ir_node_c(k->be->g, v), iter, out);
+    return place_const(k, v, node, out);
 }
 
 static bool same_box(const wfc_be_box *a, const wfc_be_box *b) {
@@ -174,7 +190,7 @@ static wfc_status hull_array(wfc_be_local *k, uint32_t node, wfc_be_site *out) {
     float *data = wfc_calloc((size_t)n, sizeof *data);
     if (!data) return wfc_fail_memory(k->be->diag);
     for (uint64_t i = 0; i < n; i++) data[i] = border;
-    return wfc_be_add_init(k->be, k->b, out->array, (uint32_t)(4 * n), data);
+    return wfc_be_add_init(k->be, k->b, out->array, (uint32_t)(4 * n), data, WFC_BE_DATA_SAME);
 }
 
 wfc_status wfc_be_border(wfc_be_local *k, uint32_t node) {
@@ -214,7 +230,7 @@ static wfc_status emit_map(wfc_be_local *k, uint32_t node) {
     if (n->operand_count > WFC_IR_MAX_EXPR) return WFC_ERR_INTERNAL;
     for (uint32_t o = 0; o < n->operand_count; o++) {
         wfc_be_site p;
-        WFC_TRY(operand_place(k, k->l->nodes[node], o, &k->need->node[node], &p));
+        WFC_TRY(operand_place(k, node, o, &p));
         WFC_TRY(walk_desc(k, &k->need->node[node], &p, &operands[o]));
     }
     WFC_TRY(walk_desc(k, &k->need->node[node], &k->value[node], &dst));
@@ -232,7 +248,7 @@ static wfc_status emit_reduce(wfc_be_local *k, uint32_t node) {
     const wfc_space *s = &n->u.reduce.space;
     const wfc_be_box *box = &k->need->node[node];
     wfc_be_site from, *to = &k->value[node];
-    WFC_TRY(operand_place(k, k->l->nodes[node], 0, box, &from));
+    WFC_TRY(operand_place(k, node, 0, &from));
     uint8_t all;
     WFC_TRY(walk_desc(k, box, to, &all));
     static const uint32_t IDENTITY[] = {

@@ -10,8 +10,10 @@ wfc_status wfc_be_pe_begin(wfc_be *be, wfc_be_pe_build *out, const char *name, u
     return WFC_OK;
 }
 
-wfc_status wfc_be_add_init(wfc_be *be, wfc_be_pe_build *b, uint32_t array, uint32_t bytes, void *data) {
-    if (wfc_vec_push(&b->init, (wfc_be_init){.array = array, .bytes = bytes, .data = data}) == WFC_OK) return WFC_OK;
+wfc_status wfc_be_add_init(wfc_be *be, wfc_be_pe_build *b, uint32_t array, uint32_t bytes, void *data,
+                           wfc_be_data_kind kind) {
+    if (wfc_vec_push(&b->init, (wfc_be_init){.array = array, .bytes = bytes, .data = data, .kind = kind}) == WFC_OK)
+        return WFC_OK;
     wfc_free(data);
     return wfc_fail_memory(be->diag);
 }

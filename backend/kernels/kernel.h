@@ -8,7 +8,8 @@
 WFC_MUST_USE wfc_status wfc_be_pe_begin(wfc_be *be, wfc_be_pe_build *out, const char *name, uint32_t row, uint32_t col,
                                         uint32_t x);
 /* Initial bytes of an array; takes ownership of `data` (wfc_calloc'ed) also on failure. */
-WFC_MUST_USE wfc_status wfc_be_add_init(wfc_be *be, wfc_be_pe_build *b, uint32_t array, uint32_t bytes, void *data);
+WFC_MUST_USE wfc_status wfc_be_add_init(wfc_be *be, wfc_be_pe_build *b, uint32_t array, uint32_t bytes, void *data,
+                                        wfc_be_data_kind kind);
 
 /* An always-armed receive of `words` f32 per sample into two halves of one array. `half_reg` holds the byte offset of
  * the half that may be read between next and turn. ut 0: not in use, all calls do nothing. */
