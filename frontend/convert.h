@@ -133,6 +133,10 @@ int64_t wfc_fe_attr_int(const wfc_fe_node *n, const char *name, int64_t fallback
 float wfc_fe_attr_float(const wfc_fe_node *n, const char *name, float fallback);
 /* Whether a string attribute equals `text`; an absent one equals NULL only. */
 bool wfc_fe_attr_is(const wfc_fe_node *n, const char *name, const char *text);
+/* Axes as a bit mask over `rank` axes: attribute 'axes', from opset `input_since` on input 1. *given: false when
+ * absent; *count may be 0 then and otherwise. An axis given twice or out of range is WFC_ERR_INPUT. */
+WFC_MUST_USE wfc_status wfc_fe_axes(wfc_fe_ctx *c, wfc_fe_node *n, int input_since, unsigned rank, uint32_t *mask,
+                                    size_t *count, bool *given);
 /* Borrowed integers of a list; NULL when absent. */
 const int64_t *wfc_fe_attr_ints(const wfc_fe_node *n, const char *name, size_t *count);
 
@@ -143,6 +147,10 @@ unsigned wfc_fe_space_var(wfc_space *s, char letter, uint32_t extent);
 /* contract(a, b), or with operands and coordinates swapped where only a is constant, so that a is the activation. */
 WFC_MUST_USE wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_value a, wfc_value b, wfc_space *s,
                                         wfc_value *out);
+
+/* Reduces the axes of the bit mask whole; keep: they stay with extent 1, else they are left out. */
+WFC_MUST_USE wfc_status wfc_fe_reduce_axes(wfc_fe_ctx *c, const char *name, wfc_value x, wfc_reduce_kind kind,
+                                           uint32_t axes, bool keep, wfc_value *out);
 
 /* --- windows of Conv and the pools -------------------------------------------------------------------------------- */
 

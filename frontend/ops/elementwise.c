@@ -1,96 +1,9 @@
-/* Add, Mul, Relu, Tanh, Sigmoid, Clip: one map each. */
+/* Relu, Tanh, Sigmoid, Neg, HardSigmoid, HardSwish, Clip, Dropout: one map each, or the value itself. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 #include "ir/fn.h"
 #include <math.h>
 #include <string.h>
-
-/* --- Add, Mul ---------------------------------------------------------------------------------------------------- */
-
-static int64_t int_result(char op, int64_t x, int64_t y) {
-    uint64_t a = (uint64_t)x, b = (uint64_t)y; /* wraps, as the element type does when it is stored */
-    return (int64_t)(op == '+' ? a + b : a * b);
-}
-
-static wfc_status fold_binary(wfc_fe_ctx *c, wfc_fe_node *n, char op, const wfc_fe_const *a, const wfc_fe_const *b,
-                              const int64_t *b_dims, uint8_t b_rank) {
-    uint8_t rank;
-    int64_t dims[WFC_IR_MAX_RANK], row[WFC_IR_MAX_RANK], strides[2][WFC_IR_MAX_RANK] = {{0}};
-    wfc_dtype t = (wfc_dtype)a->dtype;
-    if (t == WFC_BOOL) return wfc_fe_invalid(c, n, "bool operands");
-    if (!wfc_fe_broadcast(a->rank, a->dims, b_rank, b_dims, &rank, dims))
-        return wfc_fe_invalid(c, n, "the shapes of its inputs do not broadcast");
-    wfc_fe_row_major(a->rank, a->dims, row);
-    for (unsigned i = 0; i < a->rank; i++) strides[0][rank - a->rank + i] = a->dims[i] == 1 ? 0 : row[i];
-    wfc_fe_row_major(b_rank, b_dims, row);
-    for (unsigned i = 0; i < b_rank; i++) strides[1][rank - b_rank + i] = b_dims[i] == 1 ? 0 : row[i];
-    wfc_fe_const out, x = *a, y = *b;
-    void *bytes, *spread[2];
-    unsigned width = wfc_dtype_bytes(t);
-    WFC_TRY(wfc_fe_new_const(c, n, t, rank, dims, &out, &bytes));
-    for (unsigned k = 0; k < 2; k++) WFC_TRY(wfc_fe_model_alloc(c->model, n->loc, out.elems * width, &spread[k]));
-    wfc_fe_strided_copy(spread[0], a->bytes, width, rank, dims, strides[0], 0);
-    wfc_fe_strided_copy(spread[1], b->bytes, width, rank, dims, strides[1], 0);
-    x.bytes = spread[0], y.bytes = spread[1];
-    for (uint64_t i = 0; i < out.elems; i++) {
-        if (!wfc_dtype_is_float(t)) {
-            wfc_fe_put_int(t, bytes, i, int_result(op, wfc_fe_get_int(&x, i), wfc_fe_get_int(&y, i)));
-            continue;
-        }
-        double p = wfc_dtype_get(t, x.bytes, i), q = wfc_dtype_get(t, y.bytes, i);
-        wfc_dtype_set(t, bytes, i, op == '+' ? p + q : p * q);
-    }
-    return wfc_fe_set_const(c, n, 0, &out);
-}
-
-/* Shape of input 1 as it broadcasts. Before opset 7 that needs broadcast=1, and `axis` says which axis of input 0 its
- * first axis meets. */
-static wfc_status aligned_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t *rank, int64_t *dims) {
-    uint8_t ra;
-    int64_t da[WFC_IR_MAX_RANK];
-    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &ra, da);
-    wfc_fe_shape(c, wfc_fe_input(c, n, 1), rank, dims);
-    if (n->opset >= 7) return WFC_OK;
-    if (!wfc_fe_attr_int(n, "broadcast", 0)) {
-        if (ra != *rank || memcmp(da, dims, sizeof *dims * ra) != 0)
-            return wfc_fe_invalid(c, n, "its inputs differ in shape and broadcast is not set");
-        return WFC_OK;
-    }
-    if (!wfc_fe_attr(n, "axis")) return WFC_OK;
-    unsigned axis;
-    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 0), ra, true, &axis));
-    if (axis + *rank > ra) return wfc_fe_invalid(c, n, "input 1 has too many axes to start at axis %u", axis);
-    while (axis + *rank < ra) dims[(*rank)++] = 1;
-    return WFC_OK;
-}
-
-static wfc_status binary(wfc_fe_ctx *c, wfc_fe_node *n, char op) {
-    uint8_t ra, rb, rank;
-    int64_t da[WFC_IR_MAX_RANK], db[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK];
-    const wfc_fe_value *a = wfc_fe_input(c, n, 0), *b = wfc_fe_input(c, n, 1);
-    if (wfc_fe_value_dtype(c, a) != wfc_fe_value_dtype(c, b))
-        return wfc_fe_invalid(c, n, "its inputs differ in element type: %s and %s",
-                              wfc_dtype_name(wfc_fe_value_dtype(c, a)), wfc_dtype_name(wfc_fe_value_dtype(c, b)));
-    WFC_TRY(aligned_shape(c, n, &rb, db));
-    if (wfc_fe_all_const(c, n)) return fold_binary(c, n, op, &a->konst, &b->konst, db, rb);
-    wfc_fe_shape(c, a, &ra, da);
-    if (!wfc_fe_broadcast(ra, da, rb, db, &rank, dims))
-        return wfc_fe_invalid(c, n, "the shapes of its inputs do not broadcast");
-    wfc_value x[2], y;
-    wfc_shape shape;
-    WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
-    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x[0]));
-    WFC_TRY(wfc_fe_ir_input_as(c, n, 1, rb, db, &x[1]));
-    WFC_TRY(wfc_fe_map(c, n, op == '+' ? "add(a,b)" : "mul(a,b)", x, 2, &y));
-    return wfc_fe_set_ir(c, n, 0, y);
-}
-
-static wfc_status convert_add(wfc_fe_ctx *c, wfc_fe_node *n) {
-    return binary(c, n, '+');
-}
-static wfc_status convert_mul(wfc_fe_ctx *c, wfc_fe_node *n) {
-    return binary(c, n, '*');
-}
 
 /* --- one operand ------------------------------------------------------------------------------------------------- */
 
@@ -108,6 +21,54 @@ static wfc_status convert_tanh(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 static wfc_status convert_sigmoid(wfc_fe_ctx *c, wfc_fe_node *n) {
     return unary(c, n, "sigmoid(a)");
+}
+
+/* Integers, which only constants are here, exactly. */
+static wfc_status negate_const(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *x) {
+    wfc_fe_const out;
+    void *bytes;
+    if (x->dtype == WFC_BOOL) return wfc_fe_invalid(c, n, "a bool operand");
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)x->dtype, x->rank, x->dims, &out, &bytes));
+    for (uint64_t i = 0; i < out.elems; i++) {
+        if (wfc_dtype_is_float((wfc_dtype)x->dtype))
+            wfc_dtype_set((wfc_dtype)x->dtype, bytes, i, -wfc_dtype_get((wfc_dtype)x->dtype, x->bytes, i));
+        else
+            wfc_fe_put_int((wfc_dtype)x->dtype, bytes, i, (int64_t)(0 - (uint64_t)wfc_fe_get_int(x, i)));
+    }
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+
+static wfc_status convert_neg(wfc_fe_ctx *c, wfc_fe_node *n) {
+    if (wfc_fe_all_const(c, n)) return negate_const(c, n, &wfc_fe_input(c, n, 0)->konst);
+    return unary(c, n, "neg(a)");
+}
+
+/* max(0, min(1, alpha * x + beta)), and with `times_x` that times x. */
+static wfc_status hard_sigmoid(wfc_fe_ctx *c, wfc_fe_node *n, float alpha, float beta, bool times_x) {
+    wfc_value x, y;
+    wfc_expr_node e[] = {
+        {.fn = WFC_FN_ARG},
+        {.fn = WFC_FN_CONST, .value = (double)alpha},
+        {.fn = WFC_FN_MUL, .args = {0, 1, 0}},
+        {.fn = WFC_FN_CONST, .value = (double)beta},
+        {.fn = WFC_FN_ADD, .args = {2, 3, 0}},
+        {.fn = WFC_FN_CONST, .value = 1},
+        {.fn = WFC_FN_MIN, .args = {4, 5, 0}},
+        {.fn = WFC_FN_CONST, .value = 0},
+        {.fn = WFC_FN_MAX, .args = {6, 7, 0}},
+        {.fn = WFC_FN_MUL, .args = {8, 0, 0}},
+    };
+    if (!isfinite(alpha) || !isfinite(beta)) return wfc_fe_unsupported(c, n, "alpha or beta is not finite");
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    WFC_TRY(wfc_fe_map_expr(c, n, e, times_x ? 10 : 9, &x, 1, &y));
+    return wfc_fe_set_ir(c, n, 0, y);
+}
+
+static wfc_status convert_hardsigmoid(wfc_fe_ctx *c, wfc_fe_node *n) {
+    return hard_sigmoid(c, n, wfc_fe_attr_float(n, "alpha", 0.2f), wfc_fe_attr_float(n, "beta", 0.5f), false);
+}
+static wfc_status convert_hardswish(wfc_fe_ctx *c, wfc_fe_node *n) {
+    return hard_sigmoid(c, n, 1.0f / 6.0f, 0.5f, true);
 }
 
 /* --- Clip -------------------------------------------------------------------------------------------------------- */
@@ -152,23 +113,44 @@ static wfc_status convert_clip(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
+/* --- Dropout ----------------------------------------------------------------------------------------------------- */
+
+/* Whether the node drops anything: attribute is_test up to opset 6, input training_mode from 12 on, never between. */
+static wfc_status dropout_trains(wfc_fe_ctx *c, wfc_fe_node *n, bool *trains) {
+    const wfc_fe_const *ratio, *mode;
+    *trains = n->opset < 7 && !wfc_fe_attr_int(n, "is_test", 0);
+    if (n->opset < 12) return WFC_OK;
+    WFC_TRY(wfc_fe_const_input(c, n, 1, &ratio));
+    WFC_TRY(wfc_fe_const_input(c, n, 2, &mode));
+    if (!mode) return WFC_OK;
+    if (mode->dtype != WFC_BOOL || mode->elems != 1) return wfc_fe_invalid(c, n, "training_mode is no bool scalar");
+    if (ratio && (!wfc_dtype_is_float((wfc_dtype)ratio->dtype) || ratio->elems != 1))
+        return wfc_fe_invalid(c, n, "ratio is no scalar of a float type");
+    bool drops = !ratio || wfc_dtype_get((wfc_dtype)ratio->dtype, ratio->bytes, 0) != 0;
+    *trains = drops && wfc_fe_get_int(mode, 0) != 0;
+    return WFC_OK;
+}
+
+static wfc_status convert_dropout(wfc_fe_ctx *c, wfc_fe_node *n) {
+    const wfc_fe_value *x = wfc_fe_input(c, n, 0);
+    bool trains;
+    WFC_TRY(dropout_trains(c, n, &trains));
+    if (trains) return wfc_fe_unsupported(c, n, "it is in training mode");
+    if (n->out_count > 1 && n->out[1] != UINT32_MAX && c->values[n->out[1]].uses > 0) { /* the mask: all kept */
+        uint8_t rank;
+        int64_t dims[WFC_IR_MAX_RANK];
+        wfc_fe_const mask;
+        void *bytes;
+        if (n->opset < 10) return wfc_fe_unsupported(c, n, "the output 'mask' before operator set 10");
+        wfc_fe_shape(c, x, &rank, dims);
+        WFC_TRY(wfc_fe_new_const(c, n, WFC_BOOL, rank, dims, &mask, &bytes));
+        memset(bytes, 1, (size_t)mask.elems);
+        WFC_TRY(wfc_fe_set_const(c, n, 1, &mask));
+    }
+    return wfc_fe_set_same(c, n, 0, x);
+}
+
 #define UNARY_ATTRIBUTES "consumed_inputs:I"
-const wfc_fe_op wfc_fe_op_add = {
-    {"", "Add", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any number type between constants"},
-    2,
-    2,
-    1,
-    0,
-    "broadcast:i axis:i consumed_inputs:I",
-    convert_add};
-const wfc_fe_op wfc_fe_op_mul = {
-    {"", "Mul", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any number type between constants"},
-    2,
-    2,
-    1,
-    0,
-    "broadcast:i axis:i consumed_inputs:I",
-    convert_mul};
 const wfc_fe_op wfc_fe_op_relu = {
     {"", "Relu", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_relu};
 const wfc_fe_op wfc_fe_op_tanh = {
@@ -182,3 +164,27 @@ const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "float32;
                                   0,
                                   "min:f max:f consumed_inputs:I",
                                   convert_clip};
+const wfc_fe_op wfc_fe_op_neg = {
+    {"", "Neg", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any number type of constants"},
+    1,
+    1,
+    1,
+    0,
+    UNARY_ATTRIBUTES,
+    convert_neg};
+const wfc_fe_op wfc_fe_op_hardsigmoid = {{"", "HardSigmoid", 1, WFC_FE_NEWEST_OPSET, "float32"},
+                                         1,
+                                         1,
+                                         1,
+                                         0,
+                                         "alpha:f beta:f consumed_inputs:I",
+                                         convert_hardsigmoid};
+const wfc_fe_op wfc_fe_op_hardswish = {
+    {"", "HardSwish", 14, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_hardswish};
+const wfc_fe_op wfc_fe_op_dropout = {{"", "Dropout", 1, WFC_FE_NEWEST_OPSET, "not in training mode"},
+                                     1,
+                                     3,
+                                     2,
+                                     3u << 1,
+                                     "ratio:f seed:i is_test:i consumed_inputs:I",
+                                     convert_dropout};

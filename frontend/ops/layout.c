@@ -134,58 +134,33 @@ static wfc_status convert_transpose(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-/* --- Squeeze, Unsqueeze: constants only --------------------------------------------------------------------------- */
-
-/* Axes as a bit mask over `rank` axes; attribute before opset 13, input 1 from then on. *given: false when absent. */
-static wfc_status read_axes(wfc_fe_ctx *c, wfc_fe_node *n, unsigned rank, uint32_t *mask, size_t *count, bool *given) {
-    int64_t *list = NULL;
-    const int64_t *from;
-    if (n->opset < 13) {
-        from = wfc_fe_attr_ints(n, "axes", count);
-    } else {
-        WFC_TRY(wfc_fe_int_input(c, n, 1, &list, count));
-        from = list;
-    }
-    wfc_status status = WFC_OK;
-    *given = from != NULL;
-    *mask = 0;
-    for (size_t i = 0; i < *count && status == WFC_OK; i++) {
-        unsigned axis = 0;
-        status = wfc_fe_axis(c, n, from[i], rank, false, &axis);
-        if (status == WFC_OK && *mask >> axis & 1) status = wfc_fe_invalid(c, n, "axis %u is given twice", axis);
-        *mask |= 1u << axis;
-    }
-    wfc_free(list);
-    return status;
-}
+/* --- Squeeze, Unsqueeze ------------------------------------------------------------------------------------------- */
 
 static wfc_status convert_squeeze(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *t;
     uint32_t mask;
     size_t count;
     bool given;
-    uint8_t rank = 0;
-    int64_t dims[WFC_IR_MAX_RANK];
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
-    WFC_TRY(read_axes(c, n, t->rank, &mask, &count, &given));
-    for (unsigned i = 0; i < t->rank; i++) {
-        bool drop = given ? mask >> i & 1 : t->dims[i] == 1;
-        if (drop && t->dims[i] != 1)
-            return wfc_fe_invalid(c, n, "axis %u has extent %lld, not 1", i, (long long)t->dims[i]);
-        if (!drop) dims[rank++] = t->dims[i];
+    uint8_t rank_in, rank = 0;
+    int64_t in[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK];
+    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &rank_in, in);
+    WFC_TRY(wfc_fe_axes(c, n, 13, rank_in, &mask, &count, &given));
+    for (unsigned i = 0; i < rank_in; i++) {
+        bool drop = given ? mask >> i & 1 : in[i] == 1;
+        if (drop && in[i] != 1) return wfc_fe_invalid(c, n, "axis %u has extent %lld, not 1", i, (long long)in[i]);
+        if (!drop) dims[rank++] = in[i];
     }
     return reshape_to(c, n, rank, dims);
 }
 
 static wfc_status convert_unsqueeze(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *t;
     uint32_t mask;
     size_t count;
     bool given;
-    int64_t dims[WFC_IR_MAX_RANK];
+    uint8_t rank_in;
+    int64_t in[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK];
     size_t probe = 0;
     int64_t *list = NULL;
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
+    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &rank_in, in);
     if (n->opset < 13) { /* the number of axes comes first: they count in the result */
         if (!wfc_fe_attr_ints(n, "axes", &probe)) return wfc_fe_invalid(c, n, "no attribute 'axes'");
     } else {
@@ -193,10 +168,10 @@ static wfc_status convert_unsqueeze(wfc_fe_ctx *c, wfc_fe_node *n) {
         if (!list) return wfc_fe_invalid(c, n, "no input 1 (axes)");
         wfc_free(list);
     }
-    if (probe + t->rank > WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
-    uint8_t rank = (uint8_t)(t->rank + probe);
-    WFC_TRY(read_axes(c, n, rank, &mask, &count, &given));
-    for (unsigned i = 0, from = 0; i < rank; i++) dims[i] = mask >> i & 1 ? 1 : t->dims[from++];
+    if (probe + rank_in > WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
+    uint8_t rank = (uint8_t)(rank_in + probe);
+    WFC_TRY(wfc_fe_axes(c, n, 13, rank, &mask, &count, &given));
+    for (unsigned i = 0, from = 0; i < rank; i++) dims[i] = mask >> i & 1 ? 1 : in[from++];
     return reshape_to(c, n, rank, dims);
 }
 
@@ -214,6 +189,6 @@ const wfc_fe_op wfc_fe_op_flatten = {
 const wfc_fe_op wfc_fe_op_transpose = {
     {"", "Transpose", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "perm:I", convert_transpose};
 const wfc_fe_op wfc_fe_op_squeeze = {
-    {"", "Squeeze", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 2, 1, 1u << 1, "axes:I", convert_squeeze};
+    {"", "Squeeze", 1, WFC_FE_NEWEST_OPSET, "the axes are constants"}, 1, 2, 1, 1u << 1, "axes:I", convert_squeeze};
 const wfc_fe_op wfc_fe_op_unsqueeze = {
-    {"", "Unsqueeze", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 2, 1, 1u << 1, "axes:I", convert_unsqueeze};
+    {"", "Unsqueeze", 1, WFC_FE_NEWEST_OPSET, "the axes are constants"}, 1, 2, 1, 1u << 1, "axes:I", convert_unsqueeze};

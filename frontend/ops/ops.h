@@ -8,22 +8,35 @@
 #define WFC_FE_OPS(X)                                                                                                  \
     X(add)                                                                                                             \
     X(averagepool)                                                                                                     \
+    X(batchnorm)                                                                                                       \
     X(cast)                                                                                                            \
     X(clip)                                                                                                            \
     X(concat)                                                                                                          \
     X(constant)                                                                                                        \
     X(constant_of_shape)                                                                                               \
     X(conv)                                                                                                            \
+    X(div)                                                                                                             \
+    X(dropout)                                                                                                         \
     X(expand)                                                                                                          \
     X(flatten)                                                                                                         \
     X(gather)                                                                                                          \
     X(gemm)                                                                                                            \
+    X(globalaveragepool)                                                                                               \
+    X(globalmaxpool)                                                                                                   \
+    X(hardsigmoid)                                                                                                     \
+    X(hardswish)                                                                                                       \
     X(identity)                                                                                                        \
     X(matmul)                                                                                                          \
     X(maxpool)                                                                                                         \
     X(mul)                                                                                                             \
+    X(neg)                                                                                                             \
     X(pad)                                                                                                             \
     X(range)                                                                                                           \
+    X(reduce_max)                                                                                                      \
+    X(reduce_mean)                                                                                                     \
+    X(reduce_min)                                                                                                      \
+    X(reduce_prod)                                                                                                     \
+    X(reduce_sum)                                                                                                      \
     X(relu)                                                                                                            \
     X(reshape)                                                                                                         \
     X(shape)                                                                                                           \
@@ -31,6 +44,7 @@
     X(slice)                                                                                                           \
     X(softmax)                                                                                                         \
     X(squeeze)                                                                                                         \
+    X(sub)                                                                                                             \
     X(tanh)                                                                                                            \
     X(transpose)                                                                                                       \
     X(unsqueeze)

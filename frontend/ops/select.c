@@ -1,4 +1,4 @@
-/* Gather, Concat, Slice, Expand between constants: what shape arithmetic is made of. */
+/* Gather, Slice, Expand between constants, Concat also at run time: what shape arithmetic is made of. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 #include <string.h>
@@ -47,30 +47,30 @@ static wfc_status convert_gather(wfc_fe_ctx *c, wfc_fe_node *n) {
 /* --- Concat --------------------------------------------------------------------------------------------------------
  */
 
-static wfc_status concat_dims(wfc_fe_ctx *c, wfc_fe_node *n, unsigned *axis, int64_t *dims) {
-    const wfc_fe_const *first, *t;
+static wfc_status concat_dims(wfc_fe_ctx *c, wfc_fe_node *n, unsigned *axis, uint8_t *rank, int64_t *dims) {
     if (!wfc_fe_attr(n, "axis") && n->opset >= 4) return wfc_fe_invalid(c, n, "no attribute 'axis'");
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &first));
-    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 1), first->rank, false, axis));
-    memcpy(dims, first->dims, sizeof *dims * first->rank);
+    const wfc_fe_value *first = wfc_fe_input(c, n, 0), *v;
+    if (!first) return wfc_fe_invalid(c, n, "input 0 may not be left out");
+    wfc_fe_shape(c, first, rank, dims);
+    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 1), *rank, false, axis));
     for (unsigned k = 1; k < n->in_count; k++) {
-        WFC_TRY(wfc_fe_const_input(c, n, k, &t));
-        if (!t || t->dtype != first->dtype || t->rank != first->rank)
+        uint8_t r = 0;
+        int64_t d[WFC_IR_MAX_RANK];
+        v = wfc_fe_input(c, n, k);
+        if (v) wfc_fe_shape(c, v, &r, d);
+        if (!v || wfc_fe_value_dtype(c, v) != wfc_fe_value_dtype(c, first) || r != *rank)
             return wfc_fe_invalid(c, n, "input %u differs from input 0 in element type or number of axes", k);
-        for (unsigned i = 0; i < t->rank; i++)
-            if (i != *axis && t->dims[i] != first->dims[i])
+        for (unsigned i = 0; i < r; i++)
+            if (i != *axis && d[i] != dims[i])
                 return wfc_fe_invalid(c, n, "input %u differs from input 0 on axis %u", k, i);
-        dims[*axis] += t->dims[*axis]; /* each below 2^32, at most 2^22 inputs */
+        dims[*axis] += d[*axis]; /* each below 2^32, at most 2^22 inputs */
     }
     return WFC_OK;
 }
 
-static wfc_status convert_concat(wfc_fe_ctx *c, wfc_fe_node *n) {
-    unsigned axis;
-    int64_t dims[WFC_IR_MAX_RANK];
+static wfc_status concat_consts(wfc_fe_ctx *c, wfc_fe_node *n, unsigned axis, const int64_t *dims) {
     wfc_fe_const out;
     void *bytes;
-    WFC_TRY(concat_dims(c, n, &axis, dims));
     const wfc_fe_const *first = &wfc_fe_input(c, n, 0)->konst;
     WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)first->dtype, first->rank, dims, &out, &bytes));
     if (!out.elems) return wfc_fe_set_const(c, n, 0, &out);
@@ -86,6 +86,33 @@ static wfc_status convert_concat(wfc_fe_ctx *c, wfc_fe_node *n) {
             to += row;
         }
     return wfc_fe_set_const(c, n, 0, &out);
+}
+
+/* At run time the core op of that name; constants that hold nothing are left out of it. */
+static wfc_status convert_concat(wfc_fe_ctx *c, wfc_fe_node *n) {
+    unsigned axis;
+    uint8_t rank;
+    int64_t dims[WFC_IR_MAX_RANK];
+    wfc_shape shape;
+    uint32_t count = 0;
+    wfc_value y;
+    WFC_TRY(concat_dims(c, n, &axis, &rank, dims));
+    if (wfc_fe_all_const(c, n)) return concat_consts(c, n, axis, dims);
+    WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
+    wfc_value *parts = wfc_calloc(n->in_count, sizeof *parts);
+    if (!parts) return wfc_fail_memory(c->diag);
+    wfc_status status = WFC_OK;
+    for (unsigned k = 0; k < n->in_count && status == WFC_OK; k++) {
+        const wfc_fe_value *v = wfc_fe_input(c, n, k);
+        if (v->state == WFC_FE_CONST && v->konst.elems == 0) continue;
+        status = wfc_fe_ir_input(c, n, k, &parts[count++]);
+    }
+    if (status == WFC_OK && count == 1)
+        y = parts[0];
+    else if (status == WFC_OK)
+        status = wfc_ir_add_concat(c->g, c->diag, wfc_fe_name(c, n), parts, count, (uint8_t)axis, &y);
+    wfc_free(parts);
+    return status == WFC_OK ? wfc_fe_set_ir(c, n, 0, y) : status;
 }
 
 /* --- Slice ---------------------------------------------------------------------------------------------------------
@@ -196,7 +223,13 @@ static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
 const wfc_fe_op wfc_fe_op_gather = {
     {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 0, "axis:i", convert_gather};
 const wfc_fe_op wfc_fe_op_concat = {
-    {"", "Concat", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, WFC_FE_VARIADIC, 1, 0, "axis:i", convert_concat};
+    {"", "Concat", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any type between constants"},
+    1,
+    WFC_FE_VARIADIC,
+    1,
+    0,
+    "axis:i",
+    convert_concat};
 const wfc_fe_op wfc_fe_op_slice = {
     {"", "Slice", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 5, 1, 0x1e, "starts:I ends:I axes:I", convert_slice};
 const wfc_fe_op wfc_fe_op_expand = {

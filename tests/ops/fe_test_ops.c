@@ -1,0 +1,318 @@
+/* Operators that ONNX's own cases leave out in part: reductions and normalisation in all forms, run-time Concat,
+ * quotients and negatives of integers, Dropout outside training. */
+#include "fe_rig.h"
+#include "frontend/import.h"
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOAT = 1, INT64 = 7, BOOL = 9 };
+
+static fe_rig rig;
+static void close_rig(void) {
+    fe_rig_close(&rig);
+}
+
+#define IMPORT_OK() ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig))
+#define IMPORT_FAILS(status, part)                                                                                     \
+    do {                                                                                                               \
+        ck_assert_int_eq(fe_rig_import(&rig, NULL), (status));                                                         \
+        ck_assert_msg(strstr(fe_rig_message(&rig), (part)) != NULL, "%s", fe_rig_message(&rig));                       \
+    } while (0)
+#define EXPECT(input, ...)                                                                                             \
+    do {                                                                                                               \
+        const float expected_[] = {__VA_ARGS__};                                                                       \
+        fe_rig_expect(&rig, (input), sizeof(input) / sizeof(float), expected_, sizeof expected_);                      \
+    } while (0)
+
+static void open_unary(int opset, const char *in_shape, const char *out_shape) {
+    fe_rig_open(&rig, opset);
+    mb_input(rig.model, "x", FLOAT, in_shape);
+    mb_output(rig.model, "y", FLOAT, out_shape);
+}
+
+static unsigned nodes_of(wfc_core_op op) {
+    unsigned count = 0;
+    for (size_t i = 0; i < rig.graph.nodes.count; i++) count += rig.graph.nodes.data[i].op == op;
+    return count;
+}
+
+/* --- reductions -------------------------------------------------------------------------------------------------- */
+
+static const float SIX[] = {1, 2, 3, 4, 5, 9};
+
+START_TEST(mean_axes_attribute) {
+    open_unary(13, "1,2,3", "1,2,1");
+    Onnx__NodeProto *n = mb_node(rig.model, "ReduceMean", "mean", "x", "y");
+    mb_attr_ints(rig.model, n, "axes", "-1");
+    IMPORT_OK();
+    EXPECT(SIX, 6 * (float)(1.0 / 3), 18 * (float)(1.0 / 3));
+}
+END_TEST
+
+START_TEST(mean_axes_input_dropped) {
+    static const int64_t axes[] = {2, 0};
+    open_unary(18, "1,2,4", "2");
+    const float x[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    mb_ints(rig.model, "axes", "2", axes);
+    mb_attr_int(rig.model, mb_node(rig.model, "ReduceMean", "mean", "x axes", "y"), "keepdims", 0);
+    IMPORT_OK();
+    EXPECT(x, 2.5f, 6.5f);
+}
+END_TEST
+
+START_TEST(sum_of_all) {
+    open_unary(13, "2,3", "");
+    mb_attr_int(rig.model, mb_node(rig.model, "ReduceSum", "sum", "x", "y"), "keepdims", 0);
+    IMPORT_OK();
+    EXPECT(SIX, 24);
+}
+END_TEST
+
+START_TEST(sum_of_none) {
+    open_unary(13, "2,3", "2,3");
+    mb_ints(rig.model, "axes", "0", NULL);
+    mb_attr_int(rig.model, mb_node(rig.model, "ReduceSum", "sum", "x axes", "y"), "noop_with_empty_axes", 1);
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_REDUCE), 0);
+    EXPECT(SIX, 1, 2, 3, 4, 5, 9);
+}
+END_TEST
+
+START_TEST(reduce_axis_twice) {
+    open_unary(13, "2,3", "2,1");
+    mb_attr_ints(rig.model, mb_node(rig.model, "ReduceMax", "max", "x", "y"), "axes", "1,-1");
+    IMPORT_FAILS(WFC_ERR_INPUT, "axis 1 is given twice");
+}
+END_TEST
+
+START_TEST(reduce_axis_out_of_range) {
+    open_unary(13, "2,3", "2,1");
+    mb_attr_ints(rig.model, mb_node(rig.model, "ReduceProd", "prod", "x", "y"), "axes", "2");
+    IMPORT_FAILS(WFC_ERR_INPUT, "axis 2 is out of range for 2 axes");
+}
+END_TEST
+
+START_TEST(reduce_axes_at_run_time) {
+    open_unary(18, "2,3", "2,1");
+    mb_input(rig.model, "axes", INT64, "1");
+    mb_node(rig.model, "ReduceMin", "min", "x axes", "y");
+    IMPORT_FAILS(WFC_ERR_UNSUPPORTED, "input 'axes'");
+}
+END_TEST
+
+START_TEST(global_pools_1d_and_3d) {
+    const float x[] = {1, 2, 3, 6, -4, -3, -2, -1};
+    open_unary(13, _i ? "1,2,4" : "1,2,2,1,2", _i ? "1,2,1" : "1,2,1,1,1");
+    mb_node(rig.model, "GlobalAveragePool", "avg", "x", "a");
+    mb_node(rig.model, "GlobalMaxPool", "max", "x", "m");
+    mb_node(rig.model, "Sub", "sub", "m a", "y");
+    IMPORT_OK();
+    EXPECT(x, 3, 1.5f);
+}
+END_TEST
+
+START_TEST(global_pool_needs_space) {
+    open_unary(13, "2,3", "2,3");
+    mb_node(rig.model, "GlobalMaxPool", "max", "x", "y");
+    IMPORT_FAILS(WFC_ERR_INPUT, "expected at least 3");
+}
+END_TEST
+
+/* --- BatchNormalization ------------------------------------------------------------------------------------------ */
+
+/* scale 2 and -1, bias 1 and 0.5, mean 3 and -2, variance + epsilon 4 and 16 */
+static Onnx__NodeProto *add_norm(int opset, const char *in_shape) {
+    static const float scale[] = {2, -1}, bias[] = {1, 0.5f}, mean[] = {3, -2}, var[] = {3, 15};
+    open_unary(opset, in_shape, in_shape);
+    mb_floats(rig.model, "scale", "2", scale);
+    mb_floats(rig.model, "bias", "2", bias);
+    mb_floats(rig.model, "mean", "2", mean);
+    mb_floats(rig.model, "var", "2", var);
+    Onnx__NodeProto *n = mb_node(rig.model, "BatchNormalization", "bn", "x scale bias mean var", "y");
+    mb_attr_float(rig.model, n, "epsilon", 1);
+    return n;
+}
+
+START_TEST(batchnorm_is_one_map) {
+    static const int opsets[] = {7, 9, 14, 15};
+    const float x[] = {3, 5, -2, 6};
+    add_norm(opsets[_i], "1,2,2");
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_MAP), 1);
+    ck_assert_uint_eq(nodes_of(WFC_CORE_CONST), 2); /* factor and shift */
+    EXPECT(x, 1, 3, 0.5f, -1.5f);
+}
+END_TEST
+
+START_TEST(batchnorm_matrix) {
+    const float x[] = {3, -2, 5, 6};
+    add_norm(15, "2,2");
+    IMPORT_OK();
+    EXPECT(x, 1, 0.5f, 3, -1.5f);
+}
+END_TEST
+
+START_TEST(batchnorm_training) {
+    Onnx__NodeProto *n = add_norm(_i ? 15 : 6, "1,2,2");
+    if (_i) mb_attr_int(rig.model, n, "training_mode", 1);
+    IMPORT_FAILS(WFC_ERR_UNSUPPORTED, "training mode");
+}
+END_TEST
+
+START_TEST(batchnorm_wrong_channels) {
+    add_norm(15, "1,3,2");
+    IMPORT_FAILS(WFC_ERR_INPUT, "input 1 has not one element for each of the 3 channels");
+}
+END_TEST
+
+/* --- Concat, Squeeze, arithmetic --------------------------------------------------------------------------------- */
+
+START_TEST(concat_run_time_and_constant) {
+    static const float c[] = {7, 8};
+    const float x[] = {1, 2, 3, 4};
+    open_unary(13, "2,2", "2,5");
+    mb_floats(rig.model, "c", "2,1", c);
+    mb_floats(rig.model, "none", "2,0", NULL);
+    mb_attr_int(rig.model, mb_node(rig.model, "Concat", "cat", "x none c x", "y"), "axis", -1);
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_CONCAT), 1);
+    EXPECT(x, 1, 2, 7, 1, 2, 3, 4, 8, 3, 4);
+}
+END_TEST
+
+START_TEST(concat_disagrees) {
+    static const float c[] = {7, 8, 9};
+    open_unary(13, "2,2", "2,3");
+    mb_floats(rig.model, "c", "3,1", c);
+    mb_attr_int(rig.model, mb_node(rig.model, "Concat", "cat", "x c", "y"), "axis", 1);
+    IMPORT_FAILS(WFC_ERR_INPUT, "input 1 differs from input 0 on axis 0");
+}
+END_TEST
+
+START_TEST(squeeze_at_run_time) {
+    const float x[] = {1, 2, 3};
+    open_unary(11, "1,3,1", "1,3");
+    mb_attr_ints(rig.model, mb_node(rig.model, "Squeeze", "s", "x", "t"), "axes", "0,2");
+    mb_attr_ints(rig.model, mb_node(rig.model, "Unsqueeze", "u", "t", "y"), "axes", "0");
+    IMPORT_OK();
+    EXPECT(x, 1, 2, 3);
+}
+END_TEST
+
+START_TEST(squeeze_of_a_long_axis) {
+    open_unary(11, "1,3,1", "1,1");
+    mb_attr_ints(rig.model, mb_node(rig.model, "Squeeze", "s", "x", "y"), "axes", "1");
+    IMPORT_FAILS(WFC_ERR_INPUT, "axis 1 has extent 3, not 1");
+}
+END_TEST
+
+START_TEST(integer_quotients) {
+    static const int64_t a[] = {7, -7, INT64_MIN, 5}, b[] = {2, 2, -1, 5};
+    const int64_t expected[] = {-3, 3, INT64_MIN, -1};
+    fe_rig_open(&rig, 13);
+    mb_output(rig.model, "y", INT64, "4");
+    mb_ints(rig.model, "a", "4", a);
+    mb_ints(rig.model, "b", "4", b);
+    mb_node(rig.model, "Div", "div", "a b", "q"); /* cut off towards 0; the greatest quotient wraps */
+    mb_node(rig.model, "Neg", "neg", "q", "y");
+    IMPORT_OK();
+    fe_rig_expect(&rig, NULL, 0, expected, sizeof expected);
+}
+END_TEST
+
+START_TEST(integer_by_zero) {
+    static const int64_t a[] = {7}, b[] = {0};
+    fe_rig_open(&rig, 13);
+    mb_output(rig.model, "y", INT64, "1");
+    mb_ints(rig.model, "a", "1", a);
+    mb_ints(rig.model, "b", "1", b);
+    mb_node(rig.model, "Div", "div", "a b", "y");
+    IMPORT_FAILS(WFC_ERR_INPUT, "an integer divided by 0");
+}
+END_TEST
+
+START_TEST(div_sub_neg_chain) {
+    static const float two[] = {2};
+    const float x[] = {1, -3};
+    open_unary(13, "2", "2");
+    mb_floats(rig.model, "two", "1", two);
+    mb_node(rig.model, "Div", "div", "x two", "a");
+    mb_node(rig.model, "Sub", "sub", "two a", "b");
+    mb_node(rig.model, "Neg", "neg", "b", "y");
+    IMPORT_OK();
+    EXPECT(x, -1.5f, -3.5f);
+}
+END_TEST
+
+START_TEST(hard_functions) {
+    const float x[] = {-4, -1.5f, 3, 5};
+    open_unary(14, "4", "4");
+    mb_node(rig.model, "HardSwish", "swish", "x", "a");
+    Onnx__NodeProto *n = mb_node(rig.model, "HardSigmoid", "sigmoid", "a", "y");
+    mb_attr_float(rig.model, n, "alpha", 0.25f);
+    IMPORT_OK();
+    /* swish: 0, -0.375, 3, 5 */
+    EXPECT(x, 0.5f, 0.40625f, 1, 1);
+}
+END_TEST
+
+/* --- Dropout ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(dropout_is_nothing) {
+    const float x[] = {1, 2};
+    const uint8_t ones[] = {1, 1};
+    open_unary(13, "2", "2");
+    mb_output(rig.model, "mask", BOOL, "2");
+    mb_node(rig.model, "Dropout", "drop", "x", "y mask");
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_MAP), 0);
+    EXPECT(x, 1, 2);
+    const wfc_node *mask = wfc_ir_node_c(&rig.graph, rig.graph.outputs.data[1].value);
+    ck_assert_int_eq(mask->op, WFC_CORE_CONST);
+    ck_assert_mem_eq(mask->u.konst.data.bytes, ones, 2);
+}
+END_TEST
+
+START_TEST(dropout_old_trains) {
+    open_unary(6, "2", "2");
+    mb_node(rig.model, "Dropout", "drop", "x", "y");
+    IMPORT_FAILS(WFC_ERR_UNSUPPORTED, "training mode");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("operators");
+    TCase *c = tcase_create("operators");
+    tcase_add_checked_fixture(c, NULL, close_rig);
+    tcase_add_test(c, mean_axes_attribute);
+    tcase_add_test(c, mean_axes_input_dropped);
+    tcase_add_test(c, sum_of_all);
+    tcase_add_test(c, sum_of_none);
+    tcase_add_test(c, reduce_axis_twice);
+    tcase_add_test(c, reduce_axis_out_of_range);
+    tcase_add_test(c, reduce_axes_at_run_time);
+    tcase_add_loop_test(c, global_pools_1d_and_3d, 0, 2);
+    tcase_add_test(c, global_pool_needs_space);
+    tcase_add_loop_test(c, batchnorm_is_one_map, 0, 4);
+    tcase_add_test(c, batchnorm_matrix);
+    tcase_add_loop_test(c, batchnorm_training, 0, 2);
+    tcase_add_test(c, batchnorm_wrong_channels);
+    tcase_add_test(c, concat_run_time_and_constant);
+    tcase_add_test(c, concat_disagrees);
+    tcase_add_test(c, squeeze_at_run_time);
+    tcase_add_test(c, squeeze_of_a_long_axis);
+    tcase_add_test(c, integer_quotients);
+    tcase_add_test(c, integer_by_zero);
+    tcase_add_test(c, div_sub_neg_chain);
+    tcase_add_test(c, hard_functions);
+    tcase_add_test(c, dropout_is_nothing);
+    tcase_add_test(c, dropout_old_trains);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
