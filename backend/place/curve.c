@@ -60,31 +60,44 @@ static uint32_t clamp(uint32_t w) {
     return w < WFC_BE_TREE_TOO_WIDE ? w : WFC_BE_TREE_TOO_WIDE;
 }
 
+/* Leaves keep theirs by layer: they outlive changes of the tree. */
+static uint32_t *leaf_of(const wfc_be_curve *c, uint32_t layer) {
+    return c->leaf + (size_t)layer * (c->p->height + 1u);
+}
+
 static uint32_t *level_of(const wfc_be_curve *c, uint32_t node) {
-    return c->level + (size_t)node * (c->p->height + 1u);
+    const wfc_be_tree_node *n = &c->t->nodes[node];
+    return n->kind == WFC_BE_TREE_LEAF ? leaf_of(c, n->layer) : c->level + (size_t)node * (c->p->height + 1u);
 }
 
 static uint32_t *any_of(const wfc_be_curve *c, uint32_t node) {
-    return c->any + (size_t)node * (c->p->height + 1u);
+    const wfc_be_tree_node *n = &c->t->nodes[node];
+    return n->kind == WFC_BE_TREE_LEAF ? leaf_of(c, n->layer) : c->any + (size_t)node * (c->p->height + 1u);
 }
 
 wfc_status wfc_be_curve_init(wfc_be_curve *c, const wfc_be_tree_problem *p, wfc_be_tree *t, bool fixed) {
     *c = (wfc_be_curve){.p = p, .t = t, .fixed = fixed};
     size_t cells = (size_t)t->node_count * (p->height + 1u);
+    c->leaf = wfc_calloc((size_t)p->layer_count * (p->height + 1u), sizeof *c->leaf);
     c->any = wfc_calloc(cells, sizeof *c->any);
     c->level = fixed ? NULL : wfc_calloc(cells, sizeof *c->level);
     c->level_strips = wfc_calloc(t->node_count, sizeof *c->level_strips);
     c->turn_strips = wfc_calloc(t->node_count, sizeof *c->turn_strips);
     c->cuts = wfc_calloc(p->edge_count, sizeof *c->cuts);
-    if (!c->any || (!fixed && !c->level) || !c->level_strips || !c->turn_strips || !c->cuts) {
+    if (!c->leaf || !c->any || (!fixed && !c->level) || !c->level_strips || !c->turn_strips || !c->cuts) {
         wfc_be_curve_deinit(c);
         return WFC_ERR_NO_MEMORY;
     }
-    for (uint32_t e = 0; e < p->edge_count; e++) wfc_be_tree_cut(t, &p->edges[e], &c->cuts[e]);
+    wfc_be_curve_refresh(c);
     return WFC_OK;
 }
 
+void wfc_be_curve_refresh(wfc_be_curve *c) {
+    for (uint32_t e = 0; e < c->p->edge_count; e++) wfc_be_tree_cut(c->t, &c->p->edges[e], &c->cuts[e]);
+}
+
 void wfc_be_curve_deinit(wfc_be_curve *c) {
+    wfc_free(c->leaf);
     wfc_free(c->any);
     wfc_free(c->level);
     wfc_free(c->level_strips);
@@ -116,16 +129,15 @@ static uint32_t add_strips(wfc_be_curve *c, double cycles) {
     return clamp(ends);
 }
 
-static void leaf_curve(const wfc_be_curve *c, uint32_t node, double cycles) {
-    const wfc_be_tree_layer *l = &c->p->layers[c->t->nodes[node].layer];
-    uint32_t *w = any_of(c, node);
+static void leaf_curve(const wfc_be_curve *c, uint32_t layer, double cycles) {
+    const wfc_be_tree_layer *l = &c->p->layers[layer];
+    uint32_t *w = leaf_of(c, layer);
     for (uint32_t h = 0; h <= c->p->height; h++) w[h] = WFC_BE_TREE_TOO_WIDE;
     for (uint32_t k = 0; k < l->shape_count; k++) {
         const wfc_be_shape *s = &l->shapes[k];
         if (s->rows <= c->p->height && s->cycles <= cycles && s->cols < w[s->rows]) w[s->rows] = s->cols;
     }
     for (uint32_t h = 1; h <= c->p->height; h++) w[h] = w[h] < w[h - 1] ? w[h] : w[h - 1];
-    if (!c->fixed) memcpy(level_of(c, node), w, (c->p->height + 1u) * sizeof *w);
 }
 
 static uint32_t larger(uint32_t x, uint32_t y) {
@@ -171,11 +183,10 @@ static void inner_curve(const wfc_be_curve *c, uint32_t node) {
 
 uint32_t wfc_be_curve_width(wfc_be_curve *c, double cycles) {
     uint32_t ends = add_strips(c, cycles), root = c->t->node_count - 1;
+    for (uint32_t l = 0; c->leaf_cycles != cycles && l < c->p->layer_count; l++) leaf_curve(c, l, cycles);
+    c->leaf_cycles = cycles;
     for (uint32_t n = 0; n <= root; n++) {
-        if (c->t->nodes[n].kind == WFC_BE_TREE_LEAF)
-            leaf_curve(c, n, cycles);
-        else
-            inner_curve(c, n);
+        if (c->t->nodes[n].kind != WFC_BE_TREE_LEAF) inner_curve(c, n);
     }
     return clamp(any_of(c, root)[c->p->height] + ends);
 }

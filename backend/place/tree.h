@@ -100,7 +100,8 @@ typedef struct wfc_be_tree {
  * fewer than adapter_cols and 1. */
 uint32_t wfc_be_turn_cols(const wfc_be_tree_edge *e, double cycles);
 
-/* The best tree of one method: least time of the slowest layer that fits, then least score. Equal inputs and seed give
+/* The best tree of one method: each tree tried takes the least time of its slowest layer that fits, and the least score
+ * of those trees wins. Equal inputs and seed give
  * an equal tree. Errors: WFC_ERR_NO_FIT with columns needed and available and the largest layers; WFC_ERR_INTERNAL for
  * a malformed problem. */
 WFC_MUST_USE wfc_status wfc_be_tree_make(const wfc_be_tree_problem *p, wfc_be_tree_method method, uint64_t seed,

@@ -133,11 +133,22 @@ wfc_status wfc_be_tree_finish(wfc_be_tree_search *s, uint32_t limit, wfc_be_tree
     return fits ? set_columns(s, t, s->times.data[*out_time]) : WFC_OK;
 }
 
+uint32_t wfc_be_tree_limit(const wfc_be_tree_search *s, const wfc_be_tree *best, uint32_t best_time) {
+    uint32_t lo = 0, hi = s->times.count;
+    while (lo < hi && best_time < s->times.count) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (s->times.data[mid] < best->score)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return hi;
+}
+
 wfc_status wfc_be_tree_offer(wfc_be_tree_search *s, wfc_be_tree *t, wfc_be_tree *best, uint32_t *best_time) {
-    /* A tree as fast as the best so far may still be cheaper. */
-    uint32_t limit = *best_time < s->times.count ? *best_time + 1 : s->times.count, time = limit;
+    uint32_t limit = wfc_be_tree_limit(s, best, *best_time), time = limit;
     wfc_status status = wfc_be_tree_finish(s, limit, t, &time);
-    if (status == WFC_OK && time < limit && (time < *best_time || t->score < best->score)) {
+    if (status == WFC_OK && time < limit && (*best_time == s->times.count || t->score < best->score)) {
         wfc_be_tree_deinit(best);
         *best = *t;
         *best_time = time;

@@ -46,7 +46,7 @@ typedef struct bisector {
     wfc_be_part_graph graph;
     double cycles;
     wfc_be_slice winner;
-    uint32_t trees;
+    uint32_t trees, moves;
 } bisector;
 
 static bool inner(const wfc_be_tree_edge *e) {
@@ -88,48 +88,6 @@ static void bisector_free(bisector *b) {
 }
 
 /* ---- tree ---- */
-
-/* The side that sends more goes west: by columns of the strips, then words, then numbers. */
-static wfc_status turn_east(const wfc_be_tree_problem *p, double cycles, wfc_be_tree *t) {
-    typedef struct sides {
-        double cols[2], words[2]; /* as it stands; with the children exchanged */
-    } sides;
-    sides *all = wfc_calloc(t->node_count, sizeof *all);
-    uint32_t *lowest = wfc_calloc(t->node_count, sizeof *lowest);
-    if (!all || !lowest) {
-        wfc_free(all);
-        wfc_free(lowest);
-        return WFC_ERR_NO_MEMORY;
-    }
-    for (uint32_t e = 0; e < p->edge_count; e++) {
-        if (!inner(&p->edges[e])) continue;
-        wfc_be_cut cut;
-        wfc_be_tree_cut(t, &p->edges[e], &cut);
-        int east = cut.relation == WFC_BE_EAST;
-        all[cut.node].cols[!east] += p->edges[e].adapter_cols;
-        all[cut.node].cols[east] += wfc_be_turn_cols(&p->edges[e], cycles);
-        all[cut.node].words[east] += p->edges[e].words;
-    }
-    for (uint32_t n = 0; n < t->node_count; n++) {
-        wfc_be_tree_node *k = &t->nodes[n];
-        lowest[n] = k->layer;
-        if (k->kind == WFC_BE_TREE_LEAF) continue;
-        uint32_t a = lowest[k->first], b = lowest[k->second];
-        const sides *s = &all[n];
-        lowest[n] = a < b ? a : b;
-        bool turn = s->cols[0] != s->cols[1]     ? s->cols[1] < s->cols[0]
-                    : s->words[0] != s->words[1] ? s->words[0] > s->words[1]
-                                                 : b < a;
-        if (turn) {
-            uint32_t first = k->first;
-            k->first = k->second;
-            k->second = first;
-        }
-    }
-    wfc_free(all);
-    wfc_free(lowest);
-    return WFC_OK;
-}
 
 /* Numbers of the nodes stay; all inner nodes are V for now. */
 static wfc_status tree_of(const wfc_be_slice *slice, uint32_t layers, wfc_be_tree *t) {
@@ -203,7 +161,7 @@ static wfc_status choose_cuts(const wfc_be_tree_search *s, uint32_t limit, wfc_b
 
 static wfc_status build(wfc_be_tree_search *s, bisector *b, const wfc_be_slice *slice, uint32_t limit, wfc_be_tree *t) {
     WFC_TRY(tree_of(slice, s->p->layer_count, t));
-    WFC_TRY(turn_east(s->p, b->cycles, t));
+    WFC_TRY(wfc_be_tree_turn_east(s->p, b->cycles, t));
     return choose_cuts(s, limit, t);
 }
 
@@ -218,7 +176,7 @@ static wfc_status one_tree(wfc_be_tree_search *s, bisector *b, uint32_t k, wfc_b
     uint64_t state = s->seed + k / 3;
     wfc_be_slice slice;
     WFC_TRY(wfc_be_partition(&b->graph, k < 3 ? s->seed : wfc_rng_next(&state), NULL, &slice));
-    uint32_t limit = *best_time < s->times.count ? *best_time + 1 : s->times.count, tried = s->tried;
+    uint32_t limit = wfc_be_tree_limit(s, best, *best_time), tried = s->tried;
     double score = best->score;
     uint32_t time = *best_time;
     wfc_be_tree t;
@@ -229,7 +187,7 @@ static wfc_status one_tree(wfc_be_tree_search *s, bisector *b, uint32_t k, wfc_b
         wfc_be_tree_deinit(&t);
     b->trees += s->tried - tried;
     bool won = status == WFC_OK && (*best_time != time || (*best_time < s->times.count && best->score != score));
-    if (won) {
+    if (won || !b->winner.nodes) {
         wfc_be_slice_deinit(&b->winner);
         b->winner = slice;
     } else {
@@ -238,18 +196,40 @@ static wfc_status one_tree(wfc_be_tree_search *s, bisector *b, uint32_t k, wfc_b
     return status;
 }
 
+/* Local search from the bisections that did best (or first, when none fits). */
+static wfc_status climb_from(wfc_be_tree_search *s, bisector *b, wfc_be_tree *t, uint32_t limit) {
+    WFC_TRY(tree_of(&b->winner, s->p->layer_count, t));
+    WFC_TRY(wfc_be_tree_turn_east(s->p, b->cycles, t));
+    wfc_be_curve c;
+    WFC_TRY(wfc_be_curve_init(&c, s->p, t, false));
+    uint32_t time = wfc_be_curve_search(&c, &s->times, s->times.count);
+    wfc_be_curve_deinit(&c);
+    WFC_TRY(wfc_be_tree_climb(s, t, &time, &b->moves));
+    return choose_cuts(s, limit, t);
+}
+
+static wfc_status climbed_tree(wfc_be_tree_search *s, bisector *b, wfc_be_tree *best, uint32_t *best_time) {
+    wfc_be_tree t;
+    wfc_status status = climb_from(s, b, &t, wfc_be_tree_limit(s, best, *best_time));
+    if (status == WFC_OK) return wfc_be_tree_offer(s, &t, best, best_time);
+    wfc_be_tree_deinit(&t);
+    return status;
+}
+
 static wfc_status run(wfc_be_tree_search *s, bisector *b, wfc_be_tree *best, uint32_t *best_time) {
     uint32_t n = s->p->layer_count, trees = n <= SMALL_GRAPH ? MOST_TREES : n <= MIDDLE_GRAPH ? 6 : 3;
     WFC_TRY(bisector_init(s, b));
     for (uint32_t k = 0; k < trees; k++) WFC_TRY(one_tree(s, b, k, best, best_time));
+    WFC_TRY(climbed_tree(s, b, best, best_time));
     if (*best_time == s->times.count) return WFC_OK;
     uint32_t cuts = 0;
     for (uint32_t k = 0; k < best->node_count; k++) cuts += best->nodes[k].kind == WFC_BE_TREE_H;
     wfc_be_slice_announce(&b->winner, s->diag);
-    best->report = wfc_asprintf(
-        "%u trees of recursive bisection, %u of %u cuts of the best lie, %u by METIS, %u exact, "
-        "%u along the order",
-        b->trees, cuts, n - 1, b->winner.from_metis, b->winner.from_exact + b->winner.trivial, b->winner.from_prefix);
+    best->report =
+        wfc_asprintf("%u trees of recursive bisection, %u of %u cuts of the best lie, %u by METIS, %u exact, "
+                     "%u along the order, %u moves after",
+                     b->trees, cuts, n - 1, b->winner.from_metis, b->winner.from_exact + b->winner.trivial,
+                     b->winner.from_prefix, b->moves);
     return best->report ? WFC_OK : WFC_ERR_NO_MEMORY;
 }
 

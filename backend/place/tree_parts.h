@@ -38,12 +38,16 @@ typedef struct wfc_be_curve {
     const wfc_be_tree_problem *p;
     wfc_be_tree *t;
     bool fixed;
-    uint32_t *level, *any;                /* [node][height + 1] least width: V nodes only below, anything below */
+    uint32_t *leaf;        /* [layer][height + 1] */
+    double leaf_cycles;    /* time they are of, 0: none yet */
+    uint32_t *level, *any; /* [node][height + 1] inner nodes: least width: V nodes only below, anything below */
     uint32_t *level_strips, *turn_strips; /* [node] columns of the strips when all below is level, when not */
     wfc_be_cut *cuts;                     /* [edge] */
 } wfc_be_curve;
 WFC_MUST_USE wfc_status wfc_be_curve_init(wfc_be_curve *c, const wfc_be_tree_problem *p, wfc_be_tree *t, bool fixed);
 void wfc_be_curve_deinit(wfc_be_curve *c);
+/* After a change of the tree. */
+void wfc_be_curve_refresh(wfc_be_curve *c);
 /* Columns needed at `cycles` per sample; WFC_BE_TREE_TOO_WIDE or more: impossible at any width. */
 uint32_t wfc_be_curve_width(wfc_be_curve *c, double cycles);
 /* Index of the least time of [0, limit) at which the tree fits, `limit` when none does. */
@@ -64,7 +68,9 @@ typedef struct wfc_be_tree_search {
 /* Settles a tree whose kinds are given at its least time of [0, limit), sets everything but the report and the method.
  * *out_time is the index, `limit` when it does not fit (then nothing else is set). */
 WFC_MUST_USE wfc_status wfc_be_tree_finish(wfc_be_tree_search *s, uint32_t limit, wfc_be_tree *t, uint32_t *out_time);
-/* Finishes the tree, and keeps it in *best if it is better: less time, then less score. *best_time is an index, the
+/* Times from here on cannot beat the best tree's score; the count of times while there is none. */
+uint32_t wfc_be_tree_limit(const wfc_be_tree_search *s, const wfc_be_tree *best, uint32_t best_time);
+/* Finishes the tree, and keeps it in *best if its score is less. *best_time is an index, the
  * count of times while there is none. Takes the tree over, whatever the status. */
 WFC_MUST_USE wfc_status wfc_be_tree_offer(wfc_be_tree_search *s, wfc_be_tree *t, wfc_be_tree *best,
                                           uint32_t *best_time);
@@ -73,6 +79,13 @@ WFC_MUST_USE wfc_status wfc_be_tree_price(const wfc_be_tree_problem *p, const wf
 /* wfc_be_tree_pack that also sets x and w of the tree's nodes. */
 WFC_MUST_USE wfc_status wfc_be_tree_pack_nodes(wfc_be_tree *t, const wfc_be_tree_problem *p, const uint16_t *layer_cols,
                                                const uint16_t *strip_cols, wfc_diag *diag, wfc_be_packing *out);
+
+/* Exchanges children of V nodes so that edges go east: by columns of the strips at `cycles`, then words, then numbers.
+ */
+WFC_MUST_USE wfc_status wfc_be_tree_turn_east(const wfc_be_tree_problem *p, double cycles, wfc_be_tree *t);
+/* Moves subtrees about, at random, while the tree gets no wider at the next time to be reached. Inner nodes are V
+ * before and after: kinds are open. *time as for wfc_be_tree_offer; *moves counts those that made it narrower. */
+WFC_MUST_USE wfc_status wfc_be_tree_climb(wfc_be_tree_search *s, wfc_be_tree *t, uint32_t *time, uint32_t *moves);
 
 /* One per method: offers its trees. *best is empty and *best_time the count of times when none fits. */
 typedef wfc_status wfc_be_tree_run(wfc_be_tree_search *s, wfc_be_tree *best, uint32_t *best_time);

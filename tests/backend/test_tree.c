@@ -175,7 +175,7 @@ START_TEST(test_random_trees_pack) {
     uint32_t seen[5] = {0}, fitting = 0;
     for (int round = 0; round < 500; round++) {
         problem t;
-        random_problem(&t, 1 + below(MAX_L), (uint16_t)(20 + below(300)), 1 << 14);
+        random_problem(&t, 1 + below(SOME_L), (uint16_t)(20 + below(300)), 1 << 14);
         wfc_be_tree tree;
         random_tree(&t.p, &tree);
         uint16_t layer_cols[MAX_L], strip_cols[MAX_E];
@@ -242,15 +242,15 @@ END_TEST
 START_TEST(test_made_trees) {
     for (int m = 0; m < WFC_BE_TREE_METHODS; m++) {
         rng = 7;
-        uint32_t made = 0, refused = 0;
-        for (int round = 0; round < 150; round++) {
+        uint32_t made = 0, refused = 0, rounds = m == WFC_BE_TREE_METIS ? 60 : 150; /* it searches longer */
+        for (uint32_t round = 0; round < rounds; round++) {
             problem t;
-            random_problem(&t, 1 + below(MAX_L), (uint16_t)(5 + below(120)), (uint16_t)(4 + below(60)));
+            random_problem(&t, 1 + below(SOME_L), (uint16_t)(5 + below(120)), (uint16_t)(4 + below(60)));
             wfc_be_tree x, y;
             wfc_diag diag;
             wfc_diag_init(&diag);
-            wfc_status s = wfc_be_tree_make(&t.p, (wfc_be_tree_method)m, (uint64_t)round, &diag, &x);
-            ck_assert_int_eq(wfc_be_tree_make(&t.p, (wfc_be_tree_method)m, (uint64_t)round, NULL, &y), s);
+            wfc_status s = wfc_be_tree_make(&t.p, (wfc_be_tree_method)m, round, &diag, &x);
+            ck_assert_int_eq(wfc_be_tree_make(&t.p, (wfc_be_tree_method)m, round, NULL, &y), s);
             if (s == WFC_OK) {
                 made++;
                 check_tree(&t, &x);
@@ -269,7 +269,7 @@ START_TEST(test_made_trees) {
             wfc_be_tree_deinit(&y);
             wfc_diag_deinit(&diag);
         }
-        ck_assert(made > 50 && refused > 10);
+        ck_assert(made > rounds / 3 && refused > rounds / 20);
     }
 }
 END_TEST

@@ -190,9 +190,9 @@ END_TEST
 /* An encoder and its decoder: the least cut groups both ends against the middle, so that words have to turn back; in
  * order, every word goes east. */
 START_TEST(test_slabs_win_on_skips) {
-    enum { LAYERS = 16 };
+    enum { LAYERS = 48 };
     problem t;
-    start(&t, LAYERS, 100, 32);
+    start(&t, LAYERS, 288, 32); /* six columns each, none to spare */
     for (uint32_t l = 0; l < LAYERS; l++) {
         for (uint32_t k = 1; k <= MAX_S; k++) shape(&t, l, 32, k, 64000.0 / (32 * k));
     }
@@ -229,7 +229,7 @@ START_TEST(test_rows_are_no_slower_than_slabs) {
     uint32_t faster = 0;
     for (int round = 0; round < 200; round++) {
         problem t;
-        random_problem(&t, 1 + below(MAX_L), (uint16_t)(20 + below(40)), (uint16_t)(4 + below(60)));
+        random_problem(&t, 1 + below(SOME_L), (uint16_t)(20 + below(40)), (uint16_t)(4 + below(60)));
         wfc_be_tree slabs, rows;
         wfc_status s = wfc_be_tree_make(&t.p, WFC_BE_TREE_SLABS, 0, NULL, &slabs);
         if (wfc_be_tree_make(&t.p, WFC_BE_TREE_ROWS, 0, NULL, &rows) == WFC_OK && s == WFC_OK) {
@@ -241,7 +241,7 @@ START_TEST(test_rows_are_no_slower_than_slabs) {
         wfc_be_tree_deinit(&slabs);
         wfc_be_tree_deinit(&rows);
     }
-    ck_assert_uint_gt(faster, 5);
+    ck_assert_uint_gt(faster, 2);
 }
 END_TEST
 

@@ -19,7 +19,7 @@ static inline uint32_t below(uint32_t n) {
     return (uint32_t)(wfc_rng_next(&rng) % n);
 }
 
-enum { MAX_L = 24, MAX_S = 16, MAX_E = 96 };
+enum { MAX_L = 64, MAX_S = 16, MAX_E = 256, SOME_L = 24 };
 typedef struct problem {
     wfc_be_tree_problem p;
     wfc_be_tree_layer layers[MAX_L];
