@@ -27,7 +27,7 @@ typedef struct word {
 
 /* One pusher, one popper, each at most once per cycle. */
 typedef struct chan {
-    uint64_t last_visible, pop_cycle;
+    uint64_t pop_cycle;
     uint64_t head_visible; /* of the head; NEVER when empty */
     uint32_t ring;         /* first of cap entries in words[] */
     uint16_t cap, head, count, latency;
@@ -62,6 +62,11 @@ typedef struct router {
     uint64_t nonempty[2];
 } router;
 
+/* Collapsed dimensions of a descriptor: unit ones dropped, joined where contiguous; 3 innermost. */
+typedef struct dims {
+    uint32_t len[4];
+    int32_t step[4]; /* bytes */
+} dims;
 /* A descriptor with what issue needs. lo, hi: bytes relative to base + off that its elements cover. */
 typedef struct desc_info {
     wfc_desc raw;
@@ -69,21 +74,31 @@ typedef struct desc_info {
     int64_t lo, hi;
     uint32_t array_lo, array_hi; /* of the array that holds base; both 0: none does */
     const char *array_name;
-    uint32_t len[4]; /* collapsed: unit dimensions dropped, joined where contiguous; 3 innermost */
-    int32_t step[4]; /* bytes */
+    dims dim;
 } desc_info;
 
 typedef enum opnd_kind { OPND_NONE, OPND_REG, OPND_MEM, OPND_RING, OPND_IN, OPND_OUT } opnd_kind;
+/* Contexts are what a busy PE touches most, so an operand is small: members of different kinds share their place, and
+ * the dimensions are those of the class's descriptor (or of `captured` in a PE that writes descriptors). */
 typedef struct operand {
     uint8_t kind, type, reg, queue;
-    uint32_t value; /* register's value; word of a queue being taken or built */
-    uint32_t addr;  /* of the next element */
-    uint32_t chan;
-    uint32_t sub; /* elements taken from / put into value */
-    uint32_t ring_lo, ring_bytes;
-    uint32_t len[4], idx[4];
-    int32_t step[4];
-    int32_t inner_step;
+    union {
+        uint32_t value; /* register's value; word of a queue being taken or built */
+        uint32_t addr;  /* memory: of the next element */
+    };
+    union {
+        uint32_t chan;    /* queue */
+        uint32_t ring_lo; /* ring */
+    };
+    union {
+        uint32_t sub;        /* queue: elements taken from / put into value */
+        uint32_t ring_bytes; /* ring */
+    };
+    union {
+        uint32_t idx[4];
+        uint32_t table_len; /* array side of gather and scatter */
+    };
+    const dims *dim; /* memory */
 } operand;
 
 typedef enum ctx_mode { CTX_IDLE, CTX_ARM, CTX_SCALAR, CTX_WAIT, CTX_ISSUE, CTX_VEC } ctx_mode;
@@ -144,6 +159,7 @@ typedef struct pe {
     uint32_t overheads; /* counted for jitter */
     uint8_t *mem;       /* byte at address a is mem[a - info->mem_lo] */
     desc_info *descs;   /* the class's, or this PE's own once it writes one */
+    dims *captured;     /* then: 3 for each context, as they were at issue */
     uint32_t r[WFC_NUM_REGS];
     loop_frame loops[LOOP_DEPTH];
 } pe;

@@ -17,11 +17,12 @@ static void mark_nonempty(wfc_engine *e, const chan *ch, bool nonempty) {
 void chan_push(wfc_engine *e, uint32_t c, uint32_t value, bool ctl) {
     chan *ch = &e->chans[c];
     uint64_t visible = e->now + ch->latency + sim_jitter(e, c, ch->pushes, 3);
-    if (visible < ch->last_visible) visible = ch->last_visible; /* FIFO, also under jitter */
-    ch->last_visible = visible;
     ch->pushes++;
-    uint32_t tail = (uint32_t)ch->head + ch->count;
+    uint32_t tail = (uint32_t)ch->head + ch->count, last = tail ? tail - 1 : ch->cap - 1u;
     if (tail >= ch->cap) tail -= ch->cap;
+    if (last >= ch->cap) last -= ch->cap;
+    uint64_t before = ch->count ? e->words[ch->ring + last].visible : 0; /* one that has left was visible by now */
+    if (visible < before) visible = before;                              /* FIFO, also under jitter */
     e->words[ch->ring + tail] = (word){visible, value, ctl};
     if (ch->count++ == 0) {
         ch->head_visible = visible;

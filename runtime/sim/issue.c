@@ -3,15 +3,17 @@
 
 /* Joins dimensions that continue each other (outer stride = inner length * inner stride), so that the vector loops see
  * long inner runs. {len 4, 8; stride 8, 1} becomes {32; 1}. */
-static void collapse(desc_info *d, int32_t elem_bytes) {
+static void collapse(desc_info *info, int32_t elem_bytes) {
+    const wfc_desc *raw = &info->raw;
+    dims *d = &info->dim;
     int at = 3; /* dimension being built, 3 innermost */
     for (unsigned i = 0; i < 4; i++) {
         d->len[i] = 1;
         d->step[i] = 0;
     }
     for (int i = 3; i >= 0; i--) {
-        uint32_t len = d->raw.len[i];
-        int32_t step = d->raw.stride[i] * elem_bytes;
+        uint32_t len = raw->len[i];
+        int32_t step = raw->stride[i] * elem_bytes;
         if (len == 1) continue;
         bool first = at == 3 && d->len[3] == 1;
         if (!first && (int64_t)d->len[at] * d->step[at] == step && (uint64_t)d->len[at] * len <= MAX_INSN_ELEMS) {
@@ -57,11 +59,15 @@ desc_info *issue_own_descs(wfc_engine *e, pe *p) {
     if (p->own_descs) return p->descs;
     uint32_t n = p->info->cls->desc_count;
     desc_info *own = wfc_calloc(n, sizeof *own);
-    if (!own) {
+    dims *captured = wfc_calloc(3 * (size_t)p->info->contexts, sizeof *captured);
+    if (!own || !captured) {
         e->out_of_memory = true;
+        wfc_free(own);
+        wfc_free(captured);
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) own[i] = p->info->descs[i];
+    p->captured = captured;
     p->descs = own;
     p->own_descs = true;
     return own;
@@ -106,12 +112,15 @@ static bool capture_memory(wfc_engine *e, const pe *p, unsigned k, uint32_t pc, 
         return false;
     }
     o->addr = (uint32_t)base;
-    for (unsigned i = 0; i < 4; i++) {
-        o->len[i] = d->len[i];
-        o->step[i] = d->step[i];
-        o->idx[i] = 0;
+    for (unsigned i = 0; i < 4; i++) o->idx[i] = 0;
+    if (table) o->table_len = d->raw.len[3];
+    o->dim = &d->dim;
+    if (p->own_descs) { /* which may be written while this instruction runs */
+        const context *c = &p->ctx[k];
+        dims *captured = &p->captured[3 * k + (o == &c->d ? 0u : o == &c->a ? 1u : 2u)];
+        *captured = d->dim;
+        o->dim = captured;
     }
-    if (table) o->len[3] = d->raw.len[3];
     return true;
 }
 

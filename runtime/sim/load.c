@@ -355,7 +355,10 @@ wfc_status sim_load(wfc_engine *e) {
 
 void sim_unload(wfc_engine *e) {
     for (uint32_t i = 0; e->pes && i < e->nodes; i++)
-        if (e->pes[i].own_descs) wfc_free(e->pes[i].descs);
+        if (e->pes[i].own_descs) {
+            wfc_free(e->pes[i].descs);
+            wfc_free(e->pes[i].captured);
+        }
     for (uint32_t i = 0; e->sets && i < e->p->router_count; i++) wfc_free(e->sets[i].slots);
     for (uint32_t i = 0; e->classes && i < e->p->class_count; i++) {
         wfc_free(e->classes[i].costs);

@@ -118,7 +118,7 @@ void queue_group(wfc_engine *e, pe *p, context *c) {
         kernel_fn f = kernel_find(c->insn->op, (wfc_dtype)c->insn->type);
         fill(e, c, &c->a);
         fill(e, c, &c->b);
-        c->d.value = c->d.sub = c->d.kind == OPND_OUT ? 0 : c->d.sub;
+        if (c->d.kind == OPND_OUT) c->d.value = c->d.sub = 0;
         count_macs(e, p, c, n);
         for (uint32_t i = 0; i < n && !e->trap.set; i++, c->left--) element(e, p, c, f);
         if (c->d.kind == OPND_OUT && !e->trap.set) send(e, c, c->d.value, false);
@@ -133,9 +133,9 @@ void gather_scatter(wfc_engine *e, pe *p, context *c) {
     uint32_t value = gather ? 0 : take(p, &c->a), index = take(p, &c->b);
     const operand *table = gather ? &c->a : &c->d;
     wfc_dtype type = (wfc_dtype)table->type;
-    if (index >= table->len[3]) {
+    if (index >= table->table_len) {
         if (!gather && (c->insn->flags & WFC_FLAG_DROP)) return;
-        sim_trap(e, p, k, c->pc, "index %ld is outside the %u elements", (long)(int32_t)index, table->len[3]);
+        sim_trap(e, p, k, c->pc, "index %ld is outside the %u elements", (long)(int32_t)index, table->table_len);
         return;
     }
     uint64_t at = (uint64_t)table->addr + (uint64_t)index * wfc_dtype_bytes(type);

@@ -21,7 +21,7 @@ static bool reads_d(unsigned op) {
 
 /* Bytes that a run of n elements touches. */
 static void span(const operand *o, uint32_t n, int64_t *lo, int64_t *hi) {
-    int64_t first = o->addr, last = first + (int64_t)(n - 1) * o->step[3];
+    int64_t first = o->addr, last = first + (int64_t)(n - 1) * o->dim->step[3];
     *lo = first < last ? first : last;
     *hi = (first < last ? last : first) + wfc_dtype_bytes((wfc_dtype)o->type);
 }
@@ -36,8 +36,8 @@ static bool disjoint(const operand *d, const operand *s, uint32_t n) {
 
 /* No element's write is another element's source. */
 static bool independent(const operand *d, const operand *s, uint32_t n) {
-    bool same_walk = s->kind == OPND_MEM && s->addr == d->addr && s->step[3] == d->step[3] && d->step[3] != 0 &&
-                     wfc_dtype_bytes((wfc_dtype)s->type) == wfc_dtype_bytes((wfc_dtype)d->type);
+    bool same_walk = s->kind == OPND_MEM && s->addr == d->addr && s->dim->step[3] == d->dim->step[3] &&
+                     d->dim->step[3] != 0 && wfc_dtype_bytes((wfc_dtype)s->type) == wfc_dtype_bytes((wfc_dtype)d->type);
     return same_walk || disjoint(d, s, n);
 }
 
@@ -45,7 +45,7 @@ static void fetch_run(const pe *p, const operand *o, uint32_t *buf, uint32_t n) 
     if (o->kind == OPND_REG)
         for (uint32_t i = 0; i < n; i++) buf[i] = o->value;
     else if (o->kind != OPND_NONE)
-        elems_load(buf, p->mem + (o->addr - p->info->mem_lo), o->step[3], (wfc_dtype)o->type, n);
+        elems_load(buf, p->mem + (o->addr - p->info->mem_lo), o->dim->step[3], (wfc_dtype)o->type, n);
 }
 
 /* What the kernel's result becomes on its way into D. */
@@ -87,12 +87,12 @@ static void fast_mac(uint8_t *restrict d, const uint8_t *restrict a, uint32_t b_
 static bool try_fast_mac(const pe *p, const context *c, uint32_t n) {
     const operand *s = &c->a, *w = &c->b;
     if (c->insn->op != WFC_OP_VMAC || c->insn->type != WFC_F32 || c->d.type != WFC_F32) return false;
-    if (w->kind == OPND_MEM && w->step[3] != 0) {
+    if (w->kind == OPND_MEM && w->dim->step[3] != 0) {
         s = &c->b;
         w = &c->a;
     }
-    if (s->kind != OPND_MEM || s->type != WFC_F32 || s->step[3] != 4 || c->d.step[3] != 4) return false;
-    if (w->kind == OPND_MEM && w->step[3] != 0) return false;
+    if (s->kind != OPND_MEM || s->type != WFC_F32 || s->dim->step[3] != 4 || c->d.dim->step[3] != 4) return false;
+    if (w->kind == OPND_MEM && w->dim->step[3] != 0) return false;
     if (!disjoint(&c->d, s, n) || !disjoint(&c->d, w, n)) return false;
     uint32_t weight =
         w->kind == OPND_REG ? w->value : elem_load(p->mem + (w->addr - p->info->mem_lo), (wfc_dtype)w->type);
@@ -106,14 +106,14 @@ static void run(pe *p, context *c, kernel_fn f, uint32_t n) {
     uint32_t d[VEC_CHUNK], a[VEC_CHUNK], b[VEC_CHUNK];
     fetch_run(p, &c->a, a, n);
     fetch_run(p, &c->b, b, n);
-    if (c->d.step[3] == 0 && n > 1) {
+    if (c->d.dim->step[3] == 0 && n > 1) {
         run_held(p, c, f, a, b, n);
         return;
     }
     if (reads_d(c->insn->op)) fetch_run(p, &c->d, d, n);
     f(d, a, b, n);
     finish_buffer(c, d, n);
-    elems_store(p->mem + (c->d.addr - p->info->mem_lo), c->d.step[3], (wfc_dtype)c->d.type, d, n);
+    elems_store(p->mem + (c->d.addr - p->info->mem_lo), c->d.dim->step[3], (wfc_dtype)c->d.type, d, n);
 }
 
 void reduce_step(pe *p, context *c, kernel_fn f, const uint32_t *a, const uint32_t *b, uint32_t n) {
@@ -155,7 +155,7 @@ static uint32_t run_length(const context *c, uint32_t left) {
     const operand *os[3] = {&c->d, &c->a, &c->b};
     for (unsigned i = 0; i < 3; i++) {
         if (os[i]->kind == OPND_RING) return 1;
-        if (os[i]->kind == OPND_MEM && os[i]->len[3] - os[i]->idx[3] < n) n = os[i]->len[3] - os[i]->idx[3];
+        if (os[i]->kind == OPND_MEM && os[i]->dim->len[3] - os[i]->idx[3] < n) n = os[i]->dim->len[3] - os[i]->idx[3];
     }
     return n;
 }
@@ -187,7 +187,7 @@ void vec_run(wfc_engine *e, pe *p, context *c) {
     }
     while (c->left) {
         uint32_t n = run_length(c, c->left);
-        bool held = c->d.step[3] == 0;
+        bool held = c->d.dim->step[3] == 0;
         bool ok = held ? disjoint(&c->d, &c->a, n) && disjoint(&c->d, &c->b, n)
                        : independent(&c->d, &c->a, n) && independent(&c->d, &c->b, n);
         if (!ok) n = 1;

@@ -8,10 +8,11 @@
 /* Moves a memory operand on by n elements; n stays within the innermost dimension. Other kinds do not move. */
 static inline void walk(operand *o, uint32_t n) {
     if (o->kind != OPND_MEM && o->kind != OPND_RING) return;
-    int64_t move = (int64_t)n * o->step[3];
+    const dims *d = o->dim;
+    int64_t move = (int64_t)n * d->step[3];
     o->idx[3] += n;
-    for (int i = 3; i > 0 && o->idx[i] == o->len[i]; i--) {
-        move += o->step[i - 1] - (int64_t)o->len[i] * o->step[i];
+    for (int i = 3; i > 0 && o->idx[i] == d->len[i]; i--) {
+        move += d->step[i - 1] - (int64_t)d->len[i] * d->step[i];
         o->idx[i] = 0;
         o->idx[i - 1]++;
     }
