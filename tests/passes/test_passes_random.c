@@ -164,8 +164,8 @@ static bool check_memory(uint64_t seed) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const exact[][4] = {
-        {"fold"}, {"identity"}, {"viewmerge"}, {"fuse"}, {"identity", "viewmerge", "identity"}};
+    static const char *const exact[][4] = {{"fold"},      {"identity"}, {"viewmerge"},
+                                           {"concatpad"}, {"fuse"},     {"identity", "viewmerge", "identity"}};
     static const char *const none[] = {NULL}, *const clean[] = {"fold", "identity", NULL};
     static const char *const rounding[] = {"scalefold", "identity", NULL};
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, count = argc > 2 ? strtoull(argv[2], NULL, 10) : 400;
@@ -184,6 +184,13 @@ int main(int argc, char **argv) {
     for (uint64_t s = 0; s < count && t.failed < 3; s++)
         (void)check_pass(first + s, &smooth, clean, rounding, false, &t);
     printf("%-10s graphs %u changed %u skipped %u failed %u\n", "scalefold", t.graphs, t.changed, t.skipped, t.failed);
+    static const char *const splitting[] = {"splitreduce", NULL};
+    tally split = {0};
+    for (uint64_t s = 0; s < count && split.failed < 3; s++)
+        (void)check_pass(first + s, &smooth, clean, splitting, false, &split);
+    printf("%-10s graphs %u changed %u skipped %u failed %u\n", "splitreduce", split.graphs, split.changed,
+           split.skipped, split.failed);
+    failed += split.failed;
     for (uint64_t s = 0; s < count && all.failed < 3; s++)
         (void)check_pass(first + s, &single, none, wfc_pass_default_pipeline(), false, &all);
     printf("%-10s graphs %u changed %u skipped %u failed %u\n", "default", all.graphs, all.changed, all.skipped,
