@@ -107,6 +107,9 @@ uint32_t wfc_be_turn_cols(const wfc_be_tree_edge *e, double cycles);
 WFC_MUST_USE wfc_status wfc_be_tree_make(const wfc_be_tree_problem *p, wfc_be_tree_method method, uint64_t seed,
                                          wfc_diag *diag, wfc_be_tree *out);
 void wfc_be_tree_deinit(wfc_be_tree *t);
+/* The same cuts for a problem that has changed in its shapes, columns or area (layers and edges are as many and go the
+ * same ways): rows, shapes, columns and prices anew. Errors as above; the tree is as it was then. */
+WFC_MUST_USE wfc_status wfc_be_tree_refit(const wfc_be_tree_problem *p, wfc_diag *diag, wfc_be_tree *t);
 
 /* Relation of an edge between two different layers. */
 wfc_be_relation wfc_be_tree_relation(const wfc_be_tree *t, uint32_t from, uint32_t to);

@@ -179,6 +179,19 @@ wfc_status wfc_be_tree_slabs(wfc_be_tree_search *s, wfc_be_tree *best, uint32_t 
 
 /* ---- the whole ---- */
 
+/* Writes the report; `how` is what the method says. */
+static wfc_status sum_up(const wfc_be_tree_problem *p, const char *how, wfc_be_tree *t) {
+    double words = 0;
+    for (uint32_t e = 0; e < p->edge_count; e++) words += p->edges[e].words;
+    char *report = wfc_asprintf("%s: %.0f cycles, busiest link %.0f, %.0f hops a word, %u of %u columns (%s)",
+                                wfc_be_tree_method_name(t->method), t->cycles, t->link_cycles,
+                                words > 0 ? t->wire / words : 0, t->width, p->width, how);
+    if (!report) return WFC_ERR_NO_MEMORY;
+    wfc_free(t->report);
+    t->report = report;
+    return WFC_OK;
+}
+
 static wfc_status run(wfc_be_tree_search *s, wfc_be_tree_method method, wfc_be_tree *out) {
     static wfc_be_tree_run *const methods[] = {wfc_be_tree_slabs, wfc_be_tree_metis, wfc_be_tree_rows};
     if ((unsigned)method >= sizeof methods / sizeof methods[0])
@@ -188,14 +201,7 @@ static wfc_status run(wfc_be_tree_search *s, wfc_be_tree_method method, wfc_be_t
     if (time > 0) WFC_TRY(methods[method](s, out, &time));
     if (time == s->times.count) return no_fit(s, method);
     out->method = method;
-    char *how = out->report;
-    double words = 0;
-    for (uint32_t e = 0; e < s->p->edge_count; e++) words += s->p->edges[e].words;
-    out->report = wfc_asprintf("%s: %.0f cycles, busiest link %.0f, %.0f hops a word, %u of %u columns (%s)",
-                               wfc_be_tree_method_name(method), out->cycles, out->link_cycles,
-                               words > 0 ? out->wire / words : 0, out->width, s->p->width, how);
-    wfc_free(how);
-    return out->report ? WFC_OK : WFC_ERR_NO_MEMORY;
+    return sum_up(s->p, out->report, out);
 }
 
 wfc_status wfc_be_tree_make(const wfc_be_tree_problem *p, wfc_be_tree_method method, uint64_t seed, wfc_diag *diag,
@@ -207,5 +213,43 @@ wfc_status wfc_be_tree_make(const wfc_be_tree_problem *p, wfc_be_tree_method met
     wfc_free(s.times.data);
     if (status == WFC_OK) return WFC_OK;
     wfc_be_tree_deinit(out);
+    return status == WFC_ERR_NO_MEMORY ? wfc_fail_memory(diag) : status;
+}
+
+static wfc_status copy(const wfc_be_tree *t, wfc_be_tree *out) {
+    wfc_status status = wfc_be_tree_alloc(out, t->layer_count);
+    if (status != WFC_OK) {
+        wfc_be_tree_deinit(out);
+        return status;
+    }
+    memcpy(out->nodes, t->nodes, t->node_count * sizeof *t->nodes);
+    memcpy(out->leaf, t->leaf, t->layer_count * sizeof *t->leaf);
+    out->node_count = t->node_count;
+    out->method = t->method;
+    return WFC_OK;
+}
+
+static wfc_status refit(wfc_be_tree_search *s, wfc_be_tree *t) {
+    wfc_be_tree now;
+    WFC_TRY(wfc_be_times_make(s->p, &s->times));
+    if (s->times.count == 0) return no_fit(s, t->method);
+    WFC_TRY(copy(t, &now));
+    uint32_t time = s->times.count;
+    wfc_status status = wfc_be_tree_finish(s, s->times.count, &now, &time);
+    if (status == WFC_OK && time == s->times.count) status = no_fit(s, t->method);
+    if (status == WFC_OK) status = sum_up(s->p, "cuts of an earlier plan", &now);
+    wfc_be_tree_deinit(status == WFC_OK ? t : &now);
+    if (status == WFC_OK) *t = now;
+    return status;
+}
+
+wfc_status wfc_be_tree_refit(const wfc_be_tree_problem *p, wfc_diag *diag, wfc_be_tree *t) {
+    WFC_TRY(check_problem(p, diag));
+    if (p->layer_count != t->layer_count)
+        return wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0725", NULL, "a tree of %u layers is to be refitted to %u",
+                        t->layer_count, p->layer_count);
+    wfc_be_tree_search s = {.p = p, .diag = diag, .need = WFC_BE_TREE_TOO_WIDE};
+    wfc_status status = refit(&s, t);
+    wfc_free(s.times.data);
     return status == WFC_ERR_NO_MEMORY ? wfc_fail_memory(diag) : status;
 }

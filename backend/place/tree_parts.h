@@ -4,10 +4,8 @@
 
 #include "backend/place/tree.h"
 
-enum {
-    WFC_BE_TREE_NONE = UINT32_MAX,
-    WFC_BE_TREE_TOO_WIDE = 1 << 30 /* no way; sums of two are taken back to it */
-};
+#define WFC_BE_TREE_NONE UINT32_MAX
+enum { WFC_BE_TREE_TOO_WIDE = 1 << 30 }; /* no way; sums of two are taken back to it */
 
 /* What an edge is in a tree. */
 typedef struct wfc_be_cut {

@@ -274,6 +274,38 @@ START_TEST(test_made_trees) {
 }
 END_TEST
 
+/* Another area, the same cuts: as good a tree as can be had from them, or the old one untouched. */
+START_TEST(test_refit) {
+    rng = 19;
+    uint32_t fitted = 0, refused = 0;
+    for (int round = 0; round < 60; round++) {
+        problem t;
+        random_problem(&t, 1 + below(SOME_L), (uint16_t)(60 + below(60)), (uint16_t)(20 + below(40)));
+        wfc_be_tree tree;
+        if (wfc_be_tree_make(&t.p, WFC_BE_TREE_ROWS, 0, NULL, &tree) != WFC_OK) continue;
+        double score = tree.score, cycles = tree.cycles;
+        ck_assert_int_eq(wfc_be_tree_refit(&t.p, NULL, &tree), WFC_OK);
+        check_tree(&t, &tree);
+        ck_assert(tree.score == score && tree.cycles == cycles);
+        t.p.width = (uint16_t)(t.p.width * (20 + below(80)) / 100);
+        wfc_diag diag;
+        wfc_diag_init(&diag);
+        if (wfc_be_tree_refit(&t.p, &diag, &tree) == WFC_OK) {
+            fitted++;
+            check_tree(&t, &tree);
+            ck_assert_double_ge(tree.cycles, cycles);
+        } else {
+            refused++;
+            ck_assert_uint_eq(diag.count, 1);
+            ck_assert(tree.cycles == cycles && tree.report);
+        }
+        wfc_diag_deinit(&diag);
+        wfc_be_tree_deinit(&tree);
+    }
+    ck_assert(fitted > 10 && refused > 5);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("tree");
     TCase *c = tcase_create("tree");
@@ -281,6 +313,7 @@ int main(void) {
     tcase_add_test(c, test_random_trees_pack);
     tcase_add_test(c, test_pack_by_hand);
     tcase_add_test(c, test_made_trees);
+    tcase_add_test(c, test_refit);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

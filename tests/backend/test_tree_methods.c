@@ -401,6 +401,16 @@ START_TEST(test_out_of_memory) {
         }
         ck_assert(done);
     }
+    wfc_be_tree tree = make(&t, WFC_BE_TREE_ROWS);
+    for (size_t nth = 1;; nth++) {
+        wfc_mem_fail_nth(nth);
+        wfc_status s = wfc_be_tree_refit(&t.p, NULL, &tree);
+        wfc_mem_fail_nth(0);
+        if (s == WFC_OK) break;
+        ck_assert_int_eq(s, WFC_ERR_NO_MEMORY);
+        ck_assert(nth < 1000);
+    }
+    wfc_be_tree_deinit(&tree);
 }
 END_TEST
 
