@@ -59,6 +59,15 @@ typedef struct wfc_be_edge {
     bool pick;          /* every PE takes an interval of its row's lane and picks its elements out of it */
 } wfc_be_edge;
 
+/* The weight-sparse form of a contract with constant weights, see kernels/k_sparse.h. Cycles: one sample's
+ * multiplications on the PE with most weights. */
+typedef struct wfc_be_sparse {
+    bool chosen;
+    uint32_t most; /* weights that are not zero on that PE */
+    double dense_cycles, cycles;
+    double crossover; /* density of its weights below which the sparse form is faster */
+} wfc_be_sparse;
+
 typedef struct wfc_be_layer {
     const char *name, *kind;
     wfc_value *nodes;
@@ -77,6 +86,7 @@ typedef struct wfc_be_layer {
     const uint32_t **order; /* per row: order of the contraction channels in the lane, NULL = ascending */
     int32_t out_stream;
     int32_t slab;
+    wfc_be_sparse sparse; /* set by wfc_be_choose_sparse, after placing */
 } wfc_be_layer;
 
 /* Who reads a stream: a slab (which interval each column accepts per row) or the host at the east edge. */
@@ -217,6 +227,15 @@ WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
 WFC_MUST_USE wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out);
 
+/* sparse.c: decides for each contract between the dense and the weight-sparse form; splits, streams and places are
+ * known. */
+WFC_MUST_USE wfc_status wfc_be_choose_sparse(wfc_be *be);
+/* Estimate for planning: cycles of the multiplications on the fullest of `pes` PEs with `weights` weights each (0 left
+ * out), each for `tile` elements, when a part `density` of all weights is not zero, anywhere:
+ * most (1 + vector overhead + tile / SIMD), most = n d + sqrt(2 ln(pes) n d (1 - d)), the expected maximum of so many
+ * binomial numbers (normal approximation). */
+double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double density, uint64_t pes, uint64_t tile);
+
 /* place_slabs.c: columns and colours. route.c: every router's routes. build.c: the program. */
 WFC_MUST_USE wfc_status wfc_be_place(wfc_be *be);
 typedef struct wfc_be_routes {
@@ -253,6 +272,9 @@ WFC_MUST_USE wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uin
 /* Data of a PE by its boxes: the words of `like`'s array, which `data` has room for. */
 void wfc_be_weights_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, float *data);
 void wfc_be_const_fill(const wfc_node *c, const wfc_be_box *iter, float *data);
+/* The table instead, where l->sparse.chosen; equal also for PEs whose boxes have equal extents. `data`: zeroed. */
+WFC_MUST_USE wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need,
+                                           uint8_t *data);
 /* Facts that decide the program of a PE of a layer or an adapter: equal facts, equal programs, and equal data but for
  * those of kinds WEIGHTS and CONST. need: its boxes (layers). False: no program here. */
 typedef struct wfc_be_facts {

@@ -5,10 +5,15 @@
 #include "ir/graph.h"
 #include "runtime/program/program.h"
 
+/* Contracts with zeros among their weights: by predicted cycles; sparse wherever it can be (also without zeros); dense.
+ */
+typedef enum wfc_sparse_form { WFC_SPARSE_BY_COST = 0, WFC_SPARSE_ALWAYS, WFC_SPARSE_NEVER } wfc_sparse_form;
+
 typedef struct wfc_compile_options {
     uint64_t seed;          /* of the partitioner's choices */
     const char *model_name; /* base name, for reports */
     bool parity;            /* colours by parity of rows and columns, as detours around dead PEs need them */
+    uint8_t sparse;         /* wfc_sparse_form */
     bool random_splits;     /* tests: every layer's split and width drawn by `seed` instead of chosen by cost */
 } wfc_compile_options;
 

@@ -71,9 +71,9 @@ static uint8_t descriptor(wfc_be_asm *a, const wfc_be_walk *w, const var *v, uns
     return wfc_be_asm_mem(a, &m);
 }
 
-wfc_status wfc_be_emit_nest(wfc_be_asm *a, const wfc_be_nest *nest) {
-    var v[WFC_BE_NEST_VARS];
-    unsigned n = 0, operands = nest->operand[2] ? 3 : 2;
+/* Variables longer than 1, merged and ordered. */
+static unsigned collect(const wfc_be_nest *nest, unsigned operands, var *v) {
+    unsigned n = 0;
     for (unsigned i = 0; i < nest->vars; i++) {
         if (nest->extent[i] == 1) continue;
         memset(&v[n], 0, sizeof v[n]);
@@ -83,6 +83,18 @@ wfc_status wfc_be_emit_nest(wfc_be_asm *a, const wfc_be_nest *nest) {
     }
     n = merge(v, n, operands);
     order(v, n);
+    return n;
+}
+
+unsigned wfc_be_nest_loops(const wfc_be_nest *nest) {
+    var v[WFC_BE_NEST_VARS];
+    unsigned n = collect(nest, nest->operand[2] ? 3 : 2, v);
+    return n > 4 ? n - 4 : 0;
+}
+
+wfc_status wfc_be_emit_nest(wfc_be_asm *a, const wfc_be_nest *nest) {
+    var v[WFC_BE_NEST_VARS];
+    unsigned operands = nest->operand[2] ? 3 : 2, n = collect(nest, operands, v);
     unsigned loops = n > 4 ? n - 4 : 0;
     if (loops > 4) {
         return wfc_be_asm_fail(
@@ -102,6 +114,7 @@ wfc_status wfc_be_emit_nest(wfc_be_asm *a, const wfc_be_nest *nest) {
     uint8_t d = descriptor(a, nest->operand[0], v, n, 0, reg[0]);
     uint8_t s0 = descriptor(a, nest->operand[1], v, n, 1, reg[1]);
     uint8_t s1 = operands == 3 ? descriptor(a, nest->operand[2], v, n, 2, reg[2]) : WFC_OPND_NONE;
+    if (operands == 2 && nest->scalar_reg) s1 = nest->scalar_reg;
     wfc_be_asm_op(a, nest->op, WFC_F32, d, s0, s1, 0);
     for (unsigned i = loops; i-- > 0;) {
         /* Advance along this loop, taking back what the loop inside it walked. */

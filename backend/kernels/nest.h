@@ -22,7 +22,10 @@ typedef struct wfc_be_nest {
     uint32_t vars, extent[WFC_BE_NEST_VARS];
     const wfc_be_walk *operand[WFC_BE_NEST_OPERANDS];
     uint8_t first_reg;
+    uint8_t scalar_reg; /* B is this register when operand[2] is NULL; 0: none */
 } wfc_be_nest;
+/* Loops around the vector instruction; 0: one instruction does it all and takes no register. */
+unsigned wfc_be_nest_loops(const wfc_be_nest *n);
 WFC_MUST_USE wfc_status wfc_be_emit_nest(wfc_be_asm *a, const wfc_be_nest *n);
 
 #endif
