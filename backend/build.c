@@ -18,11 +18,13 @@ typedef struct shared {
     wfc_be_init *like; /* [data_count] kinds of the data, in the order of their addresses */
 } shared;
 
-/* Weights of (layer, contraction part and its order, column): the same in every tile. */
+/* Weights of (layer, contraction part and its order, column): the same in every tile. A table of the sparse form holds
+ * addresses, so it is the same only for PEs with the same program. */
 typedef struct weights {
     uint64_t hash, offset;
     const uint32_t *order; /* NULL: ascending */
     uint32_t layer, part, col, bytes;
+    uint32_t program; /* sparse: 1 + the place of the program's first data; else 0 */
 } weights;
 
 typedef struct build {
@@ -213,16 +215,20 @@ static wfc_status grow_weights(build *b) {
 
 static wfc_status fill_weights(build *b, const wfc_be_layer *l, const wfc_be_need *need, uint32_t bytes,
                                uint64_t *offset) {
-    float *data = wfc_calloc(bytes, 1);
+    void *data = wfc_calloc(bytes, 1);
     if (!data) return wfc_fail_memory(b->be->diag);
-    wfc_be_weights_fill(b->be, l, need, data);
-    wfc_status st = intern(b, (const uint8_t *)data, bytes, offset);
+    wfc_status st = WFC_OK;
+    if (l->sparse.chosen)
+        st = wfc_be_sparse_fill(b->be, l, need, data);
+    else
+        wfc_be_weights_fill(b->be, l, need, data);
+    if (st == WFC_OK) st = intern(b, data, bytes, offset);
     wfc_free(data);
     return st;
 }
 
 static wfc_status find_weights(build *b, const wfc_be_layer *l, uint32_t row, uint32_t col, const wfc_be_need *need,
-                               uint32_t bytes, uint64_t *offset) {
+                               uint32_t bytes, uint32_t program, uint64_t *offset) {
     if (2 * (b->weight_count + 1) > b->weight_slots) WFC_TRY(grow_weights(b));
     uint32_t part = wfc_be_row_part(&l->split, row), layer = (uint32_t)(l - b->be->layers), channels = 0;
     const uint32_t *order = l->order ? l->order[row] : NULL;
@@ -231,21 +237,28 @@ static wfc_status find_weights(build *b, const wfc_be_layer *l, uint32_t row, ui
             wfc_be_part(wfc_ir_node_c(b->be->g, l->nodes[0])->u.contract.extent[l->red_var], l->split.pc, part);
         channels = p.hi - p.lo;
     }
-    uint32_t name[4] = {layer, part, col, bytes};
-    uint64_t h = hash_words(FNV_START, name, 4);
+    uint32_t name[5] = {layer, part, col, bytes, program};
+    uint64_t h = hash_words(FNV_START, name, 5);
     if (order) h = hash_words(h, order, channels);
     uint32_t at = (uint32_t)h & (b->weight_slots - 1);
     for (; b->weights[at].bytes; at = (at + 1) & (b->weight_slots - 1)) {
         const weights *w = &b->weights[at];
         bool same = w->hash == h && w->layer == layer && w->part == part && w->col == col && w->bytes == bytes &&
-                    !w->order == !order && (!order || memcmp(w->order, order, channels * sizeof *order) == 0);
+                    w->program == program && !w->order == !order &&
+                    (!order || memcmp(w->order, order, channels * sizeof *order) == 0);
         if (!same) continue;
         *offset = w->offset;
         return WFC_OK;
     }
     WFC_TRY(fill_weights(b, l, need, bytes, offset));
-    b->weights[at] = (weights){
-        .hash = h, .offset = *offset, .order = order, .layer = layer, .part = part, .col = col, .bytes = bytes};
+    b->weights[at] = (weights){.hash = h,
+                               .offset = *offset,
+                               .order = order,
+                               .layer = layer,
+                               .part = part,
+                               .col = col,
+                               .bytes = bytes,
+                               .program = program};
     b->weight_count++;
     return WFC_OK;
 }
@@ -275,7 +288,8 @@ static wfc_status add_alike(build *b, const shared *s, const wfc_be_layer *l, ui
             if (weights_by_tile(b->be, l))
                 WFC_TRY(fill_weights(b, l, need, d.bytes, &d.bulk_offset));
             else
-                WFC_TRY(find_weights(b, l, row, col, need, d.bytes, &d.bulk_offset));
+                WFC_TRY(find_weights(b, l, row, col, need, d.bytes, l->sparse.chosen ? 1 + s->data_first : 0,
+                                     &d.bulk_offset));
         } else if (like->kind == WFC_BE_DATA_CONST) {
             float *data = wfc_calloc(d.bytes, 1);
             if (!data) return wfc_fail_memory(b->be->diag);

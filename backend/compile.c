@@ -54,6 +54,7 @@ static wfc_status compile(wfc_be *be, wfc_program *out) {
     WFC_TRY(wfc_be_place(be));
     wfc_be_routes routes;
     WFC_TRY(wfc_be_route(be, &routes));
+    WFC_TRY(wfc_be_choose_sparse(be));
     WFC_TRY(wfc_be_build(be, &routes, out));
     WFC_TRY(wfc_program_verify(out, be->diag));
     return wfc_be_check(out, be->diag, NULL);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "backend/kernels/k_local.h"
+#include "backend/kernels/k_sparse.h"
 #include "backend/kernels/k_weights.h"
 
 enum { R_TEMP = 1, R_HALF = 2, R_NEST = 8, R_CONST = 12 };
@@ -71,6 +72,23 @@ static wfc_status place_weights(rig *r, wfc_be_walk *w) {
     return wfc_be_add_init(r->be, r->b, w->array, (uint32_t)(4 * total), data, WFC_BE_DATA_WEIGHTS);
 }
 
+/* The table of the sparse form instead of weights, and the loop over it. */
+static wfc_status multiply_sparse(rig *r, const wfc_be_nest *nest) {
+    int32_t stride[WFC_IR_MAX_INDEX] = {0};
+    uint32_t bytes = wfc_be_sparse_table_bytes(r->l);
+    (void)wfc_be_weights_layout(r->be, r->l, &r->need, stride);
+    uint8_t *data = wfc_calloc(bytes, 1);
+    if (!data) return wfc_fail_memory(r->be->diag);
+    wfc_status st = wfc_be_sparse_fill(r->be, r->l, &r->need, data);
+    if (st != WFC_OK) {
+        wfc_free(data);
+        return st;
+    }
+    uint32_t table = wfc_be_asm_array(r->a, "nonzeros", bytes, WFC_MEM_INDEX);
+    WFC_TRY(wfc_be_add_init(r->be, r->b, table, bytes, data, WFC_BE_DATA_WEIGHTS));
+    return wfc_be_emit_sparse(r->a, r->l, nest, stride, 4 * r->lane[0].words, table);
+}
+
 /* n words of acc from word `first`, forwards or backwards. */
 static uint8_t row_of(rig *r, uint32_t array, uint8_t half_reg, uint32_t first, uint32_t n, int32_t stride) {
     wfc_be_mem m = {.array = array,
@@ -99,14 +117,15 @@ static wfc_status multiply(rig *r, uint32_t acc) {
         d.stride[v] = v < s->out_rank ? (int32_t)strides[v] : 0;
     }
     operand_walk(r, s->a, &r->edge[0], r->l->red_var, &x);
+    nest.operand[0] = &d;
+    nest.operand[1] = &x;
+    if (r->l->sparse.chosen) return multiply_sparse(r, &nest);
     if (wfc_ir_node_c(r->be->g, wfc_ir_operand(r->be->g, r->l->nodes[0], 1))->op == WFC_CORE_CONST) {
         w = (wfc_be_walk){0};
         WFC_TRY(place_weights(r, &w));
     } else {
         operand_walk(r, s->b, &r->edge[1], r->l->chan_var, &w);
     }
-    nest.operand[0] = &d;
-    nest.operand[1] = &x;
     nest.operand[2] = &w;
     return wfc_be_emit_nest(r->a, &nest);
 }

@@ -197,7 +197,14 @@ static void count(rig *r) {
     uint32_t adapters = 0;
     bool one = true;
     int row = -1;
-    for (uint32_t i = 0; i < p->layer_count; i++) adapters += strcmp(p->layers[i].kind, "adapter") == 0;
+    for (uint32_t i = 0; i < p->layer_count; i++) {
+        const wfc_prog_layer *l = &p->layers[i];
+        bool sparse = strcmp(l->kind, "contract-sparse") == 0;
+        adapters += strcmp(l->kind, "adapter") == 0;
+        r->t->contracts += strncmp(l->kind, "contract", 8) == 0;
+        r->t->sparse += sparse;
+        r->t->sparse_chained += sparse && !strstr(l->split, "contraction=1 ");
+    }
     for (uint32_t i = 0; i < p->pe_count; i++) {
         if (p->pes[i].class_index == UINT32_MAX) continue;
         if (row >= 0 && p->pes[i].y != row) one = false;
@@ -251,6 +258,7 @@ static void print_all(const rig *r, const char *what) {
 
 static rig_outcome check(rig *r, wfc_target *base) {
     wfc_compile_options opt = {.seed = r->o->seed, .model_name = "random", .random_splits = r->o->random_splits};
+    opt.sparse = r->o->sparse;
     r->stage = "building the graph";
     if (make(r, &r->before) != WFC_OK || make(r, &r->after) != WFC_OK) return RIG_FAILED;
     r->stage = "evaluating";

@@ -17,6 +17,7 @@ typedef struct rig_options {
     uint32_t max_elems;
     uint16_t least_height, most_height, least_width, most_width; /* of the fabric */
     bool random_splits, all_ports;
+    uint8_t sparse;   /* wfc_sparse_form */
     bool odd_values;  /* infinities, NaN and -0 among the inputs */
     uint32_t jitters; /* further runs whose outputs must be equal, bit for bit */
     bool no_skip;     /* one more, whose cycles must be equal too */
@@ -30,6 +31,7 @@ typedef enum rig_outcome { RIG_OK = 0, RIG_NO_FIT, RIG_REFUSED, RIG_FAILED } rig
 /* Sums over calls. one_row: all PEs with code stand in one row. */
 typedef struct rig_tally {
     uint32_t runs, no_fit, refused, failed, adapted, adapters, one_row, bits, exact, layers;
+    uint32_t contracts, sparse, sparse_chained; /* layers of a contract, in the sparse form, of these with row sums */
 } rig_tally;
 
 /* Prints what failed to stderr. A refusal must name a node of the graph, else it counts as failed. */
