@@ -4,25 +4,28 @@
 #include "cli/print_after.h"
 #include "frontend/import.h"
 #include "passes/pass.h"
+#include "report/report.h"
 #include "runtime/host/run_stats.h"
 #include "runtime/program/target.h"
 #include "support/mem.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DIMS = 64, ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_SEED };
+enum { MAX_DIMS = 64, ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_SEED, ID_REPORT };
 static const cli_option k_options[] = {
     {'o', "output", "PROG.wafer", "where the program goes"},
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
     {ID_SEED, "seed", "N", "of the partitioner's choices (default 1)"},
+    {ID_REPORT, "report", "FILE", "also write a report: .html, .svg, .png or .json; see 'waferc report'"},
     {0},
 };
 
 typedef struct state {
-    const char *output, *target;
+    const char *output, *target, *report;
     char *dim_names[MAX_DIMS]; /* owned */
     int64_t dim_values[MAX_DIMS];
     uint32_t dim_count;
@@ -54,6 +57,7 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     case ID_TARGET: st->target = value; return WFC_OK;
     case ID_DIM: return add_dim(c, st, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
+    case ID_REPORT: st->report = value; return WFC_OK;
     case ID_SEED: return cli_number(c, "--seed", value, 0, UINT64_MAX, &st->seed);
     }
     return WFC_ERR_INTERNAL;
@@ -68,6 +72,20 @@ static void summary(const cli_context *c, const char *path, const wfc_program *p
             p->predicted_delta_t_cycles);
 }
 
+/* The report comes first, so that the program is the last thing that can fail; without a program it would be of
+ * nothing.
+ */
+static wfc_status write_files(cli_context *c, const state *st, const wfc_program *p) {
+    if (st->report) {
+        cli_stage(c, "writing the report");
+        WFC_TRY(wfc_report_write(p, NULL, st->report, &c->diag));
+    }
+    cli_stage(c, "writing the program");
+    wfc_status s = wfc_program_write(p, st->output, &c->diag);
+    if (s != WFC_OK && st->report) remove(st->report);
+    return s;
+}
+
 static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
     const char *base = strrchr(model, '/');
     wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model};
@@ -76,8 +94,7 @@ static wfc_status compile_graph(cli_context *c, state *st, const char *model, co
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
     cli_stage(c, "sizing, placing and emitting");
     wfc_status s = wfc_be_compile(g, target, &opt, &c->diag, &program);
-    cli_stage(c, "writing the program");
-    if (s == WFC_OK) s = wfc_program_write(&program, st->output, &c->diag);
+    if (s == WFC_OK) s = write_files(c, st, &program);
     if (s == WFC_OK) summary(c, st->output, &program);
     wfc_program_deinit(&program);
     return s;
@@ -106,10 +123,14 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
     int first;
     wfc_status s = cli_parse(c, &cli_cmd_compile, argc, argv, set_option, &st, 1, 1, &first);
     if (s == WFC_OK && !c->finished) {
+        wfc_report_format format;
         if (!st.output)
             s = cli_usage_error(c, "-o", "say where the program goes: -o PROG.wafer");
-        else
-            s = compile(c, &st, argv[first]);
+        else if (st.report && strcmp(st.report, st.output) == 0)
+            s = cli_usage_error(c, "--report", "the report cannot go where the program goes");
+        else if (st.report)
+            s = wfc_report_format_of(st.report, &c->diag, &format);
+        if (s == WFC_OK) s = compile(c, &st, argv[first]);
     }
     for (uint32_t i = 0; i < st.dim_count; i++) wfc_free(st.dim_names[i]);
     return s;
