@@ -84,7 +84,8 @@ static wfc_status take(flow *f, uint32_t receive, const wfc_chk_event *e, size_t
         if (n > want) n = want;
         bool inner = at > 0 && at + n < e->in_words && e->flow == WFC_CHK_NONE;
         if (!inner)
-            WFC_TRY(wfc_vec_push(&f->c->transfers, (wfc_chk_transfer){s->event, receive, s->at + *used, at, n}));
+            WFC_TRY(wfc_vec_push(&f->c->transfers,
+                                 (wfc_chk_transfer){s->event, receive, s->at + *used, at, n, e->flow != WFC_CHK_NONE}));
         at += n;
         *used += n;
         if (*used < s->words) continue;
@@ -105,18 +106,11 @@ static wfc_status pair_all(flow *f, uint32_t pe, const wfc_chk_trace *t, unsigne
     return WFC_OK;
 }
 
-static unsigned queue_of_colour(const wfc_chk_trace *t, unsigned colour) {
-    if (t)
-        for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++)
-            if (t->in[q].bound && t->in[q].colour == colour) return q;
-    return WFC_CHK_NO_QUEUE;
-}
-
 wfc_status wfc_be_chk_deliver(flow *f, uint32_t node) {
     const wfc_prog_route *r = wfc_be_chk_route(f, node);
-    uint32_t pe = f->pe_of[node], trace = f->c->trace_of[pe];
-    const wfc_chk_trace *t = trace == WFC_CHK_NONE ? NULL : &f->c->traces[trace];
-    unsigned queue = queue_of_colour(t, r->colour);
+    uint32_t pe = f->pe_of[node];
+    const wfc_chk_trace *t = wfc_be_chk_pe_trace(f->c, pe);
+    unsigned queue = t ? t->in_queue_of[f->colour] : WFC_CHK_NO_QUEUE;
     uint64_t takes = t && queue != WFC_CHK_NO_QUEUE ? t->in[queue].words : 0, accepted = 0;
     for (size_t i = 0; i < f->accepted.count; i++) accepted += f->accepted.data[i].words;
     f->c->stats.ramp_words += accepted;
@@ -136,23 +130,4 @@ wfc_status wfc_be_chk_deliver(flow *f, uint32_t node) {
         return WFC_OK;
     }
     return takes ? pair_all(f, pe, t, queue) : WFC_OK;
-}
-
-void wfc_be_chk_unfed(flow *f) {
-    for (uint32_t pe = 0; pe < f->c->p->pe_count; pe++) {
-        if (f->c->trace_of[pe] == WFC_CHK_NONE) continue;
-        const wfc_chk_trace *t = &f->c->traces[f->c->trace_of[pe]];
-        for (unsigned q = 0; q < WFC_TARGET_MAX_QUEUES; q++) {
-            if (!t->in[q].bound || t->in[q].words == 0) continue;
-            bool known = false;
-            for (uint32_t n = f->route_base[pe]; n < f->route_base[pe + 1]; n++)
-                known |= wfc_be_chk_route(f, n)->colour == t->in[q].colour;
-            if (!known)
-                wfc_be_chk_error(
-                    f->c, WFC_CHK_WORDS, pe,
-                    "colour %u: no words arrive, its router has no route for it; the program takes %llu per "
-                    "sample",
-                    (unsigned)t->in[q].colour, (unsigned long long)t->in[q].words);
-        }
-    }
 }

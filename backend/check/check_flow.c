@@ -7,39 +7,11 @@
  * when words arrive, because one in-port at most is open in each position. So a router that knows all that its upstream
  * neighbours pass in a sample can be worked off at once, and in a tree there is always a next one.
  *
- * Words move as segments (event, words). Lists of segments live in a pool; a list that only passes is handed on. */
+ * Colours never mix, so each is followed alone and memory is that of one. Words move as segments (event, words). Lists
+ * of segments live in a pool; a list that only passes is handed on. check_lanes.c knows who is whose neighbour. */
 #include "backend/check/check_flow.h"
 
-#include <string.h>
-
-static const int DX[4] = {0, 1, 0, -1}, DY[4] = {-1, 0, 1, 0}; /* N E S W */
-static const uint8_t OPPOSITE[4] = {WFC_PORT_S, WFC_PORT_W, WFC_PORT_N, WFC_PORT_E};
 static const char *const PORT_NAME[WFC_PORTS] = {"N", "E", "S", "W", "RAMP"};
-
-static const wfc_prog_router *router_of(const flow *f, uint32_t pe) {
-    uint32_t r = f->c->p->pes[pe].router_index;
-    return r == UINT32_MAX ? NULL : &f->c->p->routers[r];
-}
-
-const wfc_prog_route *wfc_be_chk_route(const flow *f, uint32_t node) {
-    uint32_t pe = f->pe_of[node];
-    return &router_of(f, pe)->routes[node - f->route_base[pe]];
-}
-
-static uint32_t find_route(const flow *f, uint32_t pe, unsigned colour) {
-    uint32_t r = f->c->p->pes[pe].router_index;
-    if (r == UINT32_MAX || colour >= WFC_TARGET_MAX_COLOURS) return WFC_CHK_NONE;
-    uint32_t i = f->by_colour[r * (size_t)WFC_TARGET_MAX_COLOURS + colour];
-    return i == 0 ? WFC_CHK_NONE : f->route_base[pe] + i - 1;
-}
-
-static unsigned outs_of(const wfc_prog_route *r, int in) {
-    unsigned set = 0;
-    for (unsigned pos = 0; pos < r->positions; pos++)
-        for (int port = 0; port < WFC_PORTS; port++)
-            if (in < 0 || in == port) set |= r->out[pos][port];
-    return set;
-}
 
 /* --- lists --- */
 static wfc_status new_list(flow *f, uint32_t *out) {
@@ -65,114 +37,17 @@ static wfc_status append(flow *f, uint32_t *list, segment s) {
     return wfc_vec_push(&f->lists.data[*list].v, s);
 }
 
-/* --- structure: condition 3 --- */
-static uint32_t root(flow *f, uint32_t node) {
-    while (f->parent[node] != node) node = f->parent[node] = f->parent[f->parent[node]];
-    return node;
-}
-
-static bool is_host_port(const flow *f, uint32_t pe, unsigned port, unsigned colour, bool output) {
-    const wfc_program *p = f->c->p;
-    unsigned side = port == WFC_PORT_W ? WFC_SIDE_WEST : WFC_SIDE_EAST;
-    if (port != WFC_PORT_W && port != WFC_PORT_E) return false;
-    const host_stream *streams = output ? f->collect.data : f->inject.data;
-    size_t n = output ? f->collect.count : f->inject.count;
-    for (size_t i = 0; i < n; i++)
-        if (streams[i].stream->row == p->pes[pe].y && streams[i].stream->side == side &&
-            streams[i].stream->colour == colour)
-            return true;
-    return false;
-}
-
-static void link_route(flow *f, uint32_t node) {
-    uint32_t pe = f->pe_of[node];
-    const wfc_prog_pe *at = &f->c->p->pes[pe];
-    const wfc_prog_route *r = wfc_be_chk_route(f, node);
-    unsigned outs = outs_of(r, -1);
-    for (unsigned port = 0; port < 4; port++) {
-        if (!(outs >> port & 1)) continue;
-        int x = at->x + DX[port], y = at->y + DY[port];
-        uint32_t next = wfc_be_chk_pe_at(f->c, x, y), to = next == WFC_CHK_NONE ? next : find_route(f, next, r->colour);
-        bool edge = x < 0 || x >= f->c->p->target.width;
-        if (edge && is_host_port(f, pe, port, r->colour, true)) continue;
-        if (to == WFC_CHK_NONE || outs_of(wfc_be_chk_route(f, to), OPPOSITE[port]) == 0) {
-            wfc_be_chk_error(f->c, WFC_CHK_ROUTE, pe,
-                             "colour %u leaves through %s where nobody takes it; end the route here or route it on",
-                             (unsigned)r->colour, PORT_NAME[port]);
-            f->broken = true;
-            continue;
-        }
-        uint32_t a = root(f, node), b = root(f, to);
-        if (a == b) {
-            wfc_be_chk_error(f->c, WFC_CHK_ROUTE, pe,
-                             "the routes of colour %u form a cycle through the link %s; a lane must be a tree",
-                             (unsigned)r->colour, PORT_NAME[port]);
-            f->broken = true;
-            continue;
-        }
-        f->parent[b] = a;
-        f->feeds[to]++;
-    }
-}
-
-static bool is_valid_route(const wfc_prog_route *r) {
-    return r->positions >= 1 && r->positions <= 4 && r->initial < r->positions && r->colour < WFC_TARGET_MAX_COLOURS &&
-           (!r->filtered || r->filter_period > 0);
-}
-
-static wfc_status index_routes(flow *f) {
-    const wfc_program *p = f->c->p;
-    f->by_colour = wfc_calloc((size_t)p->router_count * WFC_TARGET_MAX_COLOURS + 1, 1);
-    f->route_base = wfc_calloc(p->pe_count + 1u, sizeof *f->route_base);
-    if (!f->by_colour || !f->route_base) return WFC_ERR_NO_MEMORY;
-    for (uint32_t r = 0; r < p->router_count; r++)
-        for (uint32_t i = 0; i < p->routers[r].route_count && i < WFC_TARGET_MAX_COLOURS; i++)
-            if (is_valid_route(&p->routers[r].routes[i]))
-                f->by_colour[r * (size_t)WFC_TARGET_MAX_COLOURS + p->routers[r].routes[i].colour] = (uint8_t)(i + 1);
-            else
-                f->broken = true;
-    uint64_t total = 0;
-    for (uint32_t pe = 0; pe < p->pe_count; pe++) {
-        const wfc_prog_router *r = router_of(f, pe);
-        f->route_base[pe] = (uint32_t)total;
-        total += r ? r->route_count : 0;
-        if (total >= WFC_CHK_NONE) return WFC_ERR_NO_MEMORY;
-    }
-    f->route_base[p->pe_count] = f->routes = (uint32_t)total;
-    if (f->broken)
-        wfc_be_chk_error(f->c, WFC_CHK_ROUTE, WFC_CHK_NONE, "a route breaks the rules of wfc_program_verify");
-    f->pe_of = wfc_calloc(f->routes + 1u, sizeof *f->pe_of);
-    f->parent = wfc_calloc(f->routes + 1u, sizeof *f->parent);
-    f->in = wfc_calloc(f->routes + 1u, sizeof *f->in);
-    f->feeds = wfc_calloc(f->routes + 1u, 1);
-    f->carries = wfc_calloc(f->routes + 1u, 1);
-    f->ready = wfc_calloc(f->routes + 1u, sizeof *f->ready);
-    if (!f->pe_of || !f->parent || !f->in || !f->feeds || !f->carries || !f->ready) return WFC_ERR_NO_MEMORY;
-    for (uint32_t pe = 0; pe < p->pe_count; pe++)
-        for (uint32_t n = f->route_base[pe]; n < f->route_base[pe + 1]; n++) {
-            f->pe_of[n] = pe;
-            f->parent[n] = n;
-            for (unsigned port = 0; port < WFC_PORTS; port++) f->in[n][port] = WFC_CHK_NONE;
-        }
-    return WFC_OK;
-}
-
 /* --- sources --- */
 static wfc_status inject_hosts(flow *f) {
-    const wfc_program *p = f->c->p;
     for (size_t i = 0; i < f->inject.count; i++) {
         const wfc_prog_stream *s = f->inject.data[i].stream;
-        int x = s->side == WFC_SIDE_WEST ? 0 : p->target.width - 1;
-        uint32_t pe = wfc_be_chk_pe_at(f->c, x, s->row);
-        uint32_t node = pe == WFC_CHK_NONE ? WFC_CHK_NONE : find_route(f, pe, s->colour);
+        if (s->colour != f->colour) continue;
+        int x = s->side == WFC_SIDE_WEST ? 0 : f->c->p->target.width - 1;
+        uint32_t pe = wfc_be_chk_pe_at(f->c, x, s->row), node = wfc_be_chk_lane_at(f, x, s->row);
         unsigned port = s->side == WFC_SIDE_WEST ? WFC_PORT_W : WFC_PORT_E;
         f->c->stats.words_injected += s->words;
-        if (s->words == 0) continue;
-        if (node == WFC_CHK_NONE) {
-            wfc_be_chk_error(f->c, WFC_CHK_ROUTE, pe,
-                             "the input stream of row %u, colour %u enters where there is no route for it",
-                             (unsigned)s->row, (unsigned)s->colour);
-        } else if (f->in[node][port] != WFC_CHK_NONE) {
+        if (s->words == 0 || node == WFC_CHK_NONE) continue; /* told by wfc_be_chk_unrouted */
+        if (f->in[node][port] != WFC_CHK_NONE) {
             wfc_be_chk_error(f->c, WFC_CHK_JOIN, pe,
                              "two input streams enter at one port on colour %u, in no fixed order; give each a colour",
                              (unsigned)s->colour);
@@ -183,64 +58,35 @@ static wfc_status inject_hosts(flow *f) {
     return WFC_OK;
 }
 
-static wfc_status send_from_pe(flow *f, uint32_t pe, const wfc_chk_trace *t) {
+static wfc_status send_from_pe(flow *f, uint32_t node) {
+    uint32_t pe = f->pe_of[node];
+    const wfc_chk_trace *t = wfc_be_chk_pe_trace(f->c, pe);
+    if (!t || !(t->sends >> f->colour & 1)) return WFC_OK;
+    uint32_t *list = &f->in[node][WFC_PORT_R];
     for (uint32_t i = 0; i < t->events.count; i++) {
         const wfc_chk_event *e = &t->events.data[i];
-        if (e->out_queue == WFC_CHK_NO_QUEUE) continue;
-        unsigned colour = t->out[e->out_queue].colour;
-        uint32_t node = find_route(f, pe, colour), done = f->c->node_base[pe] + e->done;
-        if (node == WFC_CHK_NONE) {
-            wfc_be_chk_error(f->c, WFC_CHK_ROUTE, pe, "it sends on colour %u, which its router does not know", colour);
-            return WFC_OK;
-        }
-        if (e->out_words) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, 0, e->out_words, 0}));
-        if (e->control) WFC_TRY(append(f, &f->in[node][WFC_PORT_R], (segment){done, 0, 0, e->control}));
-    }
-    return WFC_OK;
-}
-
-static wfc_status list_streams(flow *f) {
-    const wfc_program *p = f->c->p;
-    for (unsigned dir = 0; dir < 2; dir++) {
-        const wfc_prog_tensor *tensors = dir ? p->outputs : p->inputs;
-        uint32_t n = dir ? p->output_count : p->input_count;
-        for (uint32_t t = 0; t < n; t++)
-            for (uint32_t s = 0; s < tensors[t].stream_count; s++) {
-                host_stream h = {.stream = &tensors[t].streams[s], .tensor = tensors[t].name};
-                if (dir)
-                    WFC_TRY(wfc_vec_push(&f->collect, h));
-                else
-                    WFC_TRY(wfc_vec_push(&f->inject, h));
-            }
+        if (e->out_queue == WFC_CHK_NO_QUEUE || t->out[e->out_queue].colour != f->colour) continue;
+        uint32_t done = f->c->node_base[pe] + e->done;
+        if (e->out_words) WFC_TRY(append(f, list, (segment){done, 0, e->out_words, 0}));
+        if (e->control) WFC_TRY(append(f, list, (segment){done, 0, 0, e->control}));
     }
     return WFC_OK;
 }
 
 /* --- a router at work --- */
-static wfc_status count_host_words(flow *f, uint32_t pe, unsigned port, unsigned colour, segment s) {
-    unsigned side = port == WFC_PORT_W ? WFC_SIDE_WEST : WFC_SIDE_EAST;
-    for (size_t i = 0; i < f->collect.count; i++) {
-        host_stream *h = &f->collect.data[i];
-        if (h->stream->row == f->c->p->pes[pe].y && h->stream->side == side && h->stream->colour == colour) {
-            if (h->got == 0 && s.words) WFC_TRY(wfc_vec_push(&f->c->first_to_host, s.event));
-            h->got += s.words;
-            f->c->stats.words_collected += s.words;
-            return wfc_vec_push(&f->c->to_host, s.event);
-        }
-    }
-    return WFC_OK;
-}
-
-static uint32_t neighbour_route(const flow *f, uint32_t node, unsigned port) {
-    const wfc_prog_pe *at = &f->c->p->pes[f->pe_of[node]];
-    uint32_t next = wfc_be_chk_pe_at(f->c, at->x + DX[port], at->y + DY[port]);
-    return next == WFC_CHK_NONE ? WFC_CHK_NONE : find_route(f, next, wfc_be_chk_route(f, node)->colour);
+static wfc_status count_host_words(flow *f, uint32_t node, unsigned port, segment s) {
+    host_stream *h = wfc_be_chk_collector(f, f->pe_of[node], port);
+    if (!h) return WFC_OK;
+    if (h->got == 0 && s.words) WFC_TRY(wfc_vec_push(&f->c->first_to_host, (wfc_chk_first){s.event, s.event}));
+    h->got += s.words;
+    f->c->stats.words_collected += s.words;
+    return wfc_vec_push(&f->c->to_host, s.event);
 }
 
 static wfc_status leave(flow *f, uint32_t node, unsigned port, segment s) {
-    uint32_t to = neighbour_route(f, node, port);
-    if (to != WFC_CHK_NONE) return append(f, &f->in[to][OPPOSITE[port]], s);
-    return count_host_words(f, f->pe_of[node], port, wfc_be_chk_route(f, node)->colour, s);
+    uint32_t to = wfc_be_chk_lane_neighbour(f, node, port);
+    if (to != WFC_CHK_NONE) return append(f, &f->in[to][wfc_be_chk_opposite(port)], s);
+    return count_host_words(f, node, port, s);
 }
 
 /* At most one in-port that ever has words may be open in a position: otherwise the order is that of arrival. */
@@ -318,10 +164,10 @@ static wfc_status pass_through(flow *f, uint32_t node, unsigned in, unsigned out
         for (size_t i = 0; i < n; i++) WFC_TRY(wfc_be_chk_arrive(f, node, f->lists.data[list].v.data[i]));
     for (unsigned port = 0; port < 4; port++) {
         if (!(outs >> port & 1)) continue;
-        uint32_t to = neighbour_route(f, node, port);
+        uint32_t to = wfc_be_chk_lane_neighbour(f, node, port);
         bool last = (outs & 15u) >> (port + 1) == 0;
-        if (last && to != WFC_CHK_NONE && f->in[to][OPPOSITE[port]] == WFC_CHK_NONE) {
-            f->in[to][OPPOSITE[port]] = list;
+        if (last && to != WFC_CHK_NONE && f->in[to][wfc_be_chk_opposite(port)] == WFC_CHK_NONE) {
+            f->in[to][wfc_be_chk_opposite(port)] = list;
             f->in[node][in] = WFC_CHK_NONE;
             return WFC_OK;
         }
@@ -338,7 +184,7 @@ static wfc_status work_off(flow *f, uint32_t node) {
             used++;
             in = port;
         }
-    if (used) f->carries[root(f, node)] = 1;
+    if (used) f->carries[wfc_be_chk_lane_root(f, node)] = 1;
     f->merges = false;
     f->arrived = 0;
     f->accepted.count = 0;
@@ -365,9 +211,9 @@ static wfc_status run_flow(flow *f) {
         uint32_t node = f->ready[--top];
         WFC_TRY(work_off(f, node));
         done++;
-        unsigned outs = outs_of(wfc_be_chk_route(f, node), -1);
+        unsigned outs = wfc_be_chk_route_outs(wfc_be_chk_route(f, node), -1);
         for (unsigned port = 0; port < 4; port++) {
-            uint32_t to = outs >> port & 1 ? neighbour_route(f, node, port) : WFC_CHK_NONE;
+            uint32_t to = outs >> port & 1 ? wfc_be_chk_lane_neighbour(f, node, port) : WFC_CHK_NONE;
             if (to != WFC_CHK_NONE && --f->feeds[to] == 0) f->ready[top++] = to;
         }
     }
@@ -390,33 +236,20 @@ static void check_collectors(flow *f) {
     }
 }
 
-static void flow_deinit(flow *f) {
-    for (size_t i = 0; i < f->lists.count; i++) wfc_vec_free(&f->lists.data[i].v);
-    wfc_vec_free(&f->lists);
-    wfc_vec_free(&f->accepted);
-    wfc_vec_free(&f->inject);
-    wfc_vec_free(&f->collect);
-    wfc_free(f->by_colour);
-    wfc_free(f->route_base);
-    wfc_free(f->pe_of);
-    wfc_free(f->parent);
-    wfc_free(f->in);
-    wfc_free(f->feeds);
-    wfc_free(f->carries);
-    wfc_free(f->ready);
+static wfc_status flow_colour(flow *f, unsigned colour) {
+    WFC_TRY(wfc_be_chk_lanes_of(f, colour));
+    if (f->broken) return WFC_OK;
+    WFC_TRY(inject_hosts(f));
+    for (uint32_t n = 0; n < f->routes; n++) WFC_TRY(send_from_pe(f, n));
+    return run_flow(f);
 }
 
 static wfc_status flow_all(flow *f) {
-    const wfc_program *p = f->c->p;
-    WFC_TRY(list_streams(f));
-    WFC_TRY(index_routes(f));
+    WFC_TRY(wfc_be_chk_lanes_init(f));
     if (f->broken) return WFC_OK;
-    for (uint32_t n = 0; n < f->routes; n++) link_route(f, n);
+    wfc_be_chk_unrouted(f);
+    for (unsigned colour = 0; colour < WFC_TARGET_MAX_COLOURS; colour++) WFC_TRY(flow_colour(f, colour));
     if (f->broken) return WFC_OK;
-    WFC_TRY(inject_hosts(f));
-    for (uint32_t pe = 0; pe < p->pe_count; pe++)
-        if (f->c->trace_of[pe] != WFC_CHK_NONE) WFC_TRY(send_from_pe(f, pe, &f->c->traces[f->c->trace_of[pe]]));
-    WFC_TRY(run_flow(f));
     wfc_be_chk_unfed(f);
     check_collectors(f);
     return WFC_OK;
@@ -425,6 +258,9 @@ static wfc_status flow_all(flow *f) {
 wfc_status wfc_be_chk_flow(wfc_chk *c) {
     flow f = {.c = c, .free_list = WFC_CHK_NONE};
     wfc_status s = flow_all(&f);
-    flow_deinit(&f);
+    for (size_t i = 0; i < f.lists.count; i++) wfc_vec_free(&f.lists.data[i].v);
+    wfc_vec_free(&f.lists);
+    wfc_vec_free(&f.accepted);
+    wfc_be_chk_lanes_deinit(&f);
     return s;
 }

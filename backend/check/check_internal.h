@@ -22,6 +22,7 @@
 #define WFC_CHK_EARLY "WFC-E0765"         /* an output does not wait for its sample's input */
 
 enum { WFC_CHK_NO_QUEUE = 255, WFC_CHK_MAX_ERRORS = 20 };
+enum { WFC_CHK_FAULT_BYTES = 400 };
 #define WFC_CHK_NONE UINT32_MAX /* no PE, node, route or list */
 
 /* --- memory --- */
@@ -89,8 +90,10 @@ typedef struct wfc_chk_trace {
     uint32_t *arc_start;             /* [nodes + 1] */
     wfc_chk_queue in[WFC_TARGET_MAX_QUEUES], out[WFC_TARGET_MAX_QUEUES];
     uint32_t unchecked_accesses, microthreads, buffered_receives, chain_receives;
-    const char *fault_code; /* NULL: fine */
-    char fault[400];
+    uint32_t sends;                              /* colours on which its events send, a bit each */
+    uint8_t in_queue_of[WFC_TARGET_MAX_COLOURS]; /* NO_QUEUE: none */
+    const char *fault_code;                      /* NULL: fine */
+    char *fault;                                 /* text of WFC_CHK_FAULT_BYTES, of whoever builds the trace */
 } wfc_chk_trace;
 
 /* Follows the program of (class, parameter block) until its state repeats. Findings become the trace's fault; returns
@@ -174,15 +177,42 @@ bool wfc_be_chk_loads_descs(const wfc_prog_class *c);
 /* --- the whole program --- */
 /* A receive takes `words` words of a send (or of a host stream), from word send_at of the one and receive_at of the
  * other. Operations go by their done node. Of a receive's senders only the first and the last need be listed where
- * neither side passes words on: the lane's order speaks for those between. */
+ * neither side passes words on: the lane's order speaks for those between. Those of one receive follow each other. */
 typedef struct wfc_chk_transfer {
     uint32_t send, receive, send_at, receive_at, words;
+    bool relay; /* the receive also sends */
 } wfc_chk_transfer;
 /* On a lane the words of `after` come after those of `before`, `turns` samples later. */
 typedef struct wfc_chk_order {
     uint32_t before, after;
     int32_t turns;
 } wfc_chk_order;
+
+/* A set of nodes; sealed, it numbers its members from 0 in ascending order. */
+typedef struct wfc_chk_marks {
+    uint64_t *bits;
+    uint32_t *rank; /* [words of bits] members before */
+    uint32_t count;
+} wfc_chk_marks;
+WFC_MUST_USE wfc_status wfc_be_chk_marks_init(wfc_chk_marks *m, uint32_t nodes);
+void wfc_be_chk_marks_deinit(wfc_chk_marks *m);
+void wfc_be_chk_mark(wfc_chk_marks *m, uint32_t node);
+bool wfc_be_chk_is_marked(const wfc_chk_marks *m, uint32_t node);
+void wfc_be_chk_marks_seal(wfc_chk_marks *m, uint32_t nodes);
+uint32_t wfc_be_chk_mark_index(const wfc_chk_marks *m, uint32_t node); /* of a member */
+/* Ascending. Linear. */
+WFC_MUST_USE wfc_status wfc_be_chk_sort(uint64_t *keys, size_t n);
+
+/* An arc between PEs, stored with its `from`: twice its tokens, plus 1 if soft. */
+typedef struct wfc_chk_cross {
+    uint32_t to;
+    int32_t tokens_soft;
+} wfc_chk_cross;
+
+/* A host stream's first words of a sample: their node, and that of the send itself if it passes words on. */
+typedef struct wfc_chk_first {
+    uint32_t op, node;
+} wfc_chk_first;
 
 typedef struct wfc_chk {
     const wfc_program *p;
@@ -193,30 +223,39 @@ typedef struct wfc_chk {
     wfc_chk_trace *traces;
     uint32_t trace_count;
     uint32_t *trace_of;  /* [pe_count] trace index or NONE */
-    uint32_t *node_base; /* [pe_count + 1 + input streams]: first event node; host streams have one each */
+    uint32_t *node_base; /* [pe_count] first event node of each PE; then come the host's input streams, one each */
+    /* PEs with nodes, ascending */
+    uint32_t *code_pe, *code_base, code_count;  /* code_base: [code_count + 1] */
+    uint32_t *code_block;                       /* [nodes / 16 + 1] index into code_pe of node 16 i */
     uint32_t node_count, host_base, extra_base; /* nodes of PEs, of input streams, of pieces */
     uint32_t *host_words;                       /* [input streams] */
+    bool offsets;                               /* some node of a trace has an offset */
     WFC_VEC(wfc_chk_transfer) transfers;
     WFC_VEC(wfc_chk_order) orders;
     WFC_VEC(uint64_t) cuts; /* op << 32 | word, ascending: extra nodes */
-    wfc_chk_arcs cross;
-    WFC_VEC(uint32_t) to_host;       /* event nodes that send to host streams; may repeat */
-    WFC_VEC(uint32_t) first_to_host; /* of each host stream that whose words come first in a sample */
+    uint32_t *cross_start;  /* [node_count + 2] into cross */
+    wfc_chk_cross *cross;
+    WFC_VEC(uint32_t) to_host;            /* event nodes that send to host streams; may repeat */
+    WFC_VEC(wfc_chk_first) first_to_host; /* of each host stream that whose words come first in a sample */
 } wfc_chk;
 
 void wfc_be_chk_error(wfc_chk *c, const char *code, uint32_t pe, const char *fmt, ...) WFC_PRINTF(4, 5);
 uint32_t wfc_be_chk_pe_at(const wfc_chk *c, int x, int y);
+/* Index into code_pe of an event node, NONE for a host stream and for a piece. */
+uint32_t wfc_be_chk_node_code(const wfc_chk *c, uint32_t node);
 /* The PE of an event node, NONE for a host stream and for a piece; its trace node in *local. */
 uint32_t wfc_be_chk_node_pe(const wfc_chk *c, uint32_t node, uint32_t *local);
+/* check_shapes.c: the trace of every PE, equal ones once. */
+WFC_MUST_USE wfc_status wfc_be_chk_build_traces(wfc_chk *c);
 /* Conditions 1 and 3; notes who takes whose words, and in which order they pass. */
 WFC_MUST_USE wfc_status wfc_be_chk_flow(wfc_chk *c);
 /* From that, the arcs between PEs; sends are cut where receives begin and end, which adds nodes. */
 WFC_MUST_USE wfc_status wfc_be_chk_pieces(wfc_chk *c);
-/* Operation of an extra node, the word at which its piece ends, and which of the two nodes it is. */
-uint32_t wfc_be_chk_extra_op(const wfc_chk *c, uint32_t node, uint32_t *words, bool *flow);
-/* Node of the first words of an operation. */
-uint32_t wfc_be_chk_first_piece(const wfc_chk *c, uint32_t op);
+/* Operation of an extra node and the word at which its piece ends. */
+uint32_t wfc_be_chk_extra_op(const wfc_chk *c, uint32_t node, uint32_t *words);
 /* Condition 4. */
 WFC_MUST_USE wfc_status wfc_be_chk_graph(wfc_chk *c);
+/* What a node stands for, for messages. */
+void wfc_be_chk_tell_node(const wfc_chk *c, uint32_t node, wfc_buf *out);
 
 #endif

@@ -15,7 +15,7 @@ void wfc_be_chk_fault(wfc_chk_trace *t, const char *code, const char *fmt, ...) 
     if (t->fault_code) return; /* the first one counts */
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(t->fault, sizeof t->fault, fmt, ap);
+    vsnprintf(t->fault, WFC_CHK_FAULT_BYTES, fmt, ap);
     va_end(ap);
     t->fault_code = code;
 }
@@ -95,6 +95,7 @@ static bool bind(wfc_chk_trace *t, const wfc_prog_binding *b, uint32_t n, wfc_ch
             return false;
         }
         *q = (wfc_chk_queue){.colour = b[i].colour, .bound = true};
+        if (queues == t->in) t->in_queue_of[b[i].colour] = b[i].queue;
     }
     return true;
 }
@@ -214,6 +215,7 @@ static void sum_words(wfc_chk_trace *t) {
             const wfc_chk_event *e = &events->data[i];
             if (e->in_queue != WFC_CHK_NO_QUEUE)
                 *(part ? &t->in[e->in_queue].ahead_words : &t->in[e->in_queue].words) += e->in_words;
+            if (e->out_queue != WFC_CHK_NO_QUEUE && !part) t->sends |= (uint32_t)1 << t->out[e->out_queue].colour;
             if (e->out_queue != WFC_CHK_NO_QUEUE)
                 *(part ? &t->out[e->out_queue].ahead_words : &t->out[e->out_queue].words) += e->out_words;
         }
@@ -254,6 +256,7 @@ wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wf
     const wfc_prog_class *c = &p->classes[t->class_index];
     wfc_chk_machine m = {.p = p, .cls = c, .target = &p->target, .trace = t, .soft_steps = step_budget};
     m.exact_left = EXACT_TESTS;
+    memset(t->in_queue_of, WFC_CHK_NO_QUEUE, sizeof t->in_queue_of);
     if (!bind(t, c->in_queues, c->in_count, t->in, "input") || !bind(t, c->out_queues, c->out_count, t->out, "output"))
         return WFC_OK;
     if (c->task_count == 0 && c->in_count == 0 && c->out_count == 0) return WFC_OK; /* never runs */
