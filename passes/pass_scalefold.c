@@ -2,10 +2,12 @@
  *
  *   contract(view(map x*s), w)          ->  contract(view(x), w*s)     s one number, fills of the view 0
  *   map f(contract(x, w) * s[k], ...)   ->  map f(contract(x, w*s), ...)   s along result axes that w has
+ *   map f((contract(x, w) + b) * s[k])  ->  map f(contract(x, w*s) + b*s)  the sum a map of its own, b a constant
  *
  * x/s and the contract's quotient by s likewise. This changes rounding and nothing else: the factor must be finite and
  * not 0, no weight may overflow or leave the normal numbers by it (else nothing is folded), and weights that are zero
- * stay zero. Floats only. Normalised inputs and BatchNormalization cost nothing at run time that way. */
+ * stay zero. Floats only. Normalised inputs and BatchNormalization cost nothing at run time that way. New weights are
+ * made up to 512 MiB in all; beyond that the factors stay where they are, so that a huge model is not read here. */
 #include "ir/fn.h"
 #include "passes/pipelines.h"
 #include "passes/rewrite.h"
@@ -13,34 +15,54 @@
 #include <math.h>
 #include <string.h>
 
+static const uint64_t max_total_bytes = UINT64_C(512) << 20;
+
 typedef struct scale_ctx {
     wfc_graph *g;
     wfc_diag *diag;
     const uint32_t *uses; /* of the nodes there at the start */
     uint32_t count;       /* how many these were; nodes made here are never looked through again */
+    uint64_t left_bytes;  /* that new weights may still take */
 } scale_ctx;
 
-/* factor[]: one per element of the weight tensor, or NULL and `scalar`. *out_ok false when a product leaves the normal
- * range. The new constant takes over type, shape, mask and locations. */
-static wfc_status scaled_const(wfc_graph *g, wfc_diag *diag, wfc_value w, const double *factor, double scalar,
-                               bool divide, wfc_value *out, bool *out_ok) {
-    wfc_node n = *wfc_ir_node_c(g, w);
+/* What each element of a constant is multiplied with, or divided by. */
+typedef struct factor {
+    bool divide;
+    double scalar;                  /* where s is none */
+    wfc_value s;                    /* a constant, broadcast along the axes with step 0 */
+    uint64_t step[WFC_IR_MAX_RANK]; /* elements of s per index along each axis of what it scales */
+} factor;
+
+static double factor_at(const wfc_graph *g, const factor *f, const wfc_shape *shape, uint64_t i) {
+    if (!wfc_value_valid(f->s)) return f->scalar;
+    uint64_t at = 0;
+    for (unsigned d = shape->rank; d-- > 0; i /= shape->dims[d]) at += i % shape->dims[d] * f->step[d];
+    const wfc_node *s = wfc_ir_node_c(g, f->s);
+    return wfc_dtype_get((wfc_dtype)s->dtype, s->u.konst.data.bytes, (size_t)at);
+}
+
+/* *out_ok false when a product leaves the normal range, or the budget is spent. The new constant takes over type,
+ * shape, mask and locations. */
+static wfc_status scaled_const(scale_ctx *c, wfc_value w, const factor *f, wfc_value *out, bool *out_ok) {
+    wfc_node n = *wfc_ir_node_c(c->g, w);
     wfc_dtype t = (wfc_dtype)n.dtype;
-    uint64_t elems = wfc_shape_elems(&n.shape);
+    uint64_t elems = wfc_shape_elems(&n.shape), size = n.u.konst.data.size_bytes;
     double smallest = t == WFC_F64 ? DBL_MIN : t == WFC_F16 ? 0x1p-14 : (double)FLT_MIN;
-    uint8_t *bytes = wfc_arena_alloc(&g->arena, (size_t)n.u.konst.data.size_bytes + 1, 1);
-    if (!bytes) return WFC_ERR_NO_MEMORY;
     *out_ok = false;
+    if (size > c->left_bytes) return WFC_OK;
+    uint8_t *bytes = wfc_arena_alloc(&c->g->arena, (size_t)size + 1, 1);
+    if (!bytes) return WFC_ERR_NO_MEMORY;
+    c->left_bytes -= size;
     for (uint64_t i = 0; i < elems; i++) {
-        double s = factor ? factor[i] : scalar, x = wfc_dtype_get(t, n.u.konst.data.bytes, (size_t)i);
+        double s = factor_at(c->g, f, &n.shape, i), x = wfc_dtype_get(t, n.u.konst.data.bytes, (size_t)i);
         if (!isfinite(s) || s == 0 || !isfinite(x)) return WFC_OK;
-        wfc_dtype_set(t, bytes, (size_t)i, x == 0 ? 0 : divide ? x / s : x * s);
+        wfc_dtype_set(t, bytes, (size_t)i, x == 0 ? 0 : f->divide ? x / s : x * s);
         double y = wfc_dtype_get(t, bytes, (size_t)i);
         if (!isfinite(y) || (x != 0 && fabs(y) < smallest)) return WFC_OK;
     }
     n.u.konst.data.bytes = bytes;
     *out_ok = true;
-    return wfc_ir_add_node(g, diag, &n, NULL, 0, out);
+    return wfc_ir_add_node(c->g, c->diag, &n, NULL, 0, out);
 }
 
 /* ---- A factor in front of the contract ---- */
@@ -100,22 +122,22 @@ static uint32_t view_depth(const wfc_graph *g, wfc_value x) {
 static wfc_status fold_before(scale_ctx *c, wfc_value v, uint32_t side) {
     wfc_graph *g = c->g;
     wfc_value x = wfc_ir_operand(g, v, side), w = wfc_ir_operand(g, v, 1 - side), base, scaled, viewed;
-    bool single, divide, ok;
+    bool single, ok;
     uint8_t rest;
-    double s;
+    factor f = {.s = WFC_VALUE_NONE};
     if (x.i == w.i || view_depth(g, x) > 64) return WFC_OK;
     wfc_value m = below_views(c, x, &single);
     if (!wfc_value_valid(m) || wfc_ir_node_c(g, m)->op != WFC_CORE_MAP) return WFC_OK;
     wfc_node map = *wfc_ir_node_c(g, m);
     if (!wfc_dtype_is_float(wfc_ir_map_type(g, m)) || !wfc_dtype_is_float((wfc_dtype)map.dtype)) return WFC_OK;
-    if (!outer_factor(&map.u.map, &s, &divide, &rest)) return WFC_OK;
+    if (!outer_factor(&map.u.map, &f.scalar, &f.divide, &rest)) return WFC_OK;
     bool bare = map.u.map.nodes[rest].fn == WFC_FN_ARG;
     if (bare) { /* x*s: the contract can read x itself, whoever else reads the product */
         base = wfc_ir_operand(g, m, map.u.map.nodes[rest].index);
         bare = wfc_shape_eq(&wfc_ir_node_c(g, base)->shape, &map.shape) && wfc_ir_node_c(g, base)->dtype == map.dtype;
     }
     if (!bare && !single) return WFC_OK;
-    WFC_TRY(scaled_const(g, c->diag, w, NULL, s, divide, &scaled, &ok));
+    WFC_TRY(scaled_const(c, w, &f, &scaled, &ok));
     if (!ok) return WFC_OK;
     if (!bare) { /* the map without its last node; operands kept, so the shape is the same */
         map.u.map.count = (uint16_t)(rest + 1u);
@@ -160,32 +182,41 @@ static int factor_of_contract(const wfc_graph *g, wfc_value m, uint32_t arg, uin
     return at;
 }
 
-/* Spreads constant s, broadcast over the contract's result, onto the elements of w: factor[] per element of w. False
- * where w does not have an axis along which s varies. */
-static bool spread(const wfc_graph *g, wfc_value s, const wfc_space *sp, const wfc_affine *coords, wfc_value w,
-                   double *factor) {
-    const wfc_node *sn = wfc_ir_node_c(g, s), *wn = wfc_ir_node_c(g, w);
-    int axis_of[WFC_IR_MAX_RANK]; /* w's axis for each axis of s, -1 where s does not vary */
-    if (sn->shape.rank > sp->out_rank) return false;
-    for (unsigned d = 0; d < sn->shape.rank; d++) {
-        uint32_t v = (uint32_t)(sp->out_rank - sn->shape.rank + d);
-        axis_of[d] = -1;
-        if (sn->shape.dims[d] == 1) continue;
-        for (unsigned a = 0; a < wn->shape.rank; a++)
-            if (wfc_affine_is(&coords[a], v) && wn->shape.dims[a] == sp->extent[v]) axis_of[d] = (int)a;
-        if (axis_of[d] < 0) return false;
+/* Elements of s per index along its axis d, 0 where it is broadcast. */
+static uint64_t step_of(const wfc_shape *s, unsigned d) {
+    uint64_t step = s->dims[d] == 1 ? 0 : 1;
+    for (unsigned i = d + 1u; i < s->rank; i++) step *= s->dims[i];
+    return step;
+}
+
+/* Constant s, broadcast over the contract's result, as a factor of its weights w: false where w does not have an axis
+ * along which s varies. */
+static bool over_weights(const wfc_graph *g, wfc_value s, const wfc_space *sp, const wfc_affine *coords, wfc_value w,
+                         factor *f) {
+    const wfc_shape *ss = &wfc_ir_node_c(g, s)->shape, *ws = &wfc_ir_node_c(g, w)->shape;
+    if (ss->rank > sp->out_rank) return false;
+    f->s = s;
+    for (unsigned d = 0; d < ss->rank; d++) {
+        uint32_t v = (uint32_t)(sp->out_rank - ss->rank + d);
+        int axis = -1;
+        if (ss->dims[d] == 1) continue;
+        for (unsigned a = 0; a < ws->rank; a++)
+            if (wfc_affine_is(&coords[a], v) && ws->dims[a] == sp->extent[v]) axis = (int)a;
+        if (axis < 0) return false;
+        f->step[axis] = step_of(ss, d);
     }
-    uint64_t elems = wfc_shape_elems(&wn->shape);
-    for (uint64_t i = 0; i < elems; i++) {
-        uint32_t at[WFC_IR_MAX_RANK] = {0};
-        uint64_t rest = i, from = 0;
-        for (unsigned a = wn->shape.rank; a-- > 0;) {
-            at[a] = (uint32_t)(rest % wn->shape.dims[a]);
-            rest /= wn->shape.dims[a];
-        }
-        for (unsigned d = 0; d < sn->shape.rank; d++)
-            from = from * sn->shape.dims[d] + (axis_of[d] < 0 ? 0 : at[axis_of[d]]);
-        factor[i] = wfc_dtype_get((wfc_dtype)sn->dtype, sn->u.konst.data.bytes, (size_t)from);
+    return true;
+}
+
+/* The same as a factor of the bias b, which is broadcast likewise: false where s varies and b does not. */
+static bool over_bias(const wfc_graph *g, wfc_value s, wfc_value b, factor *f) {
+    const wfc_shape *ss = &wfc_ir_node_c(g, s)->shape, *bs = &wfc_ir_node_c(g, b)->shape;
+    f->s = s;
+    for (unsigned d = 0; d < ss->rank; d++) {
+        int axis = (int)bs->rank - (int)ss->rank + (int)d;
+        if (ss->dims[d] == 1) continue;
+        if (axis < 0 || bs->dims[axis] != ss->dims[d]) return false;
+        f->step[axis] = step_of(ss, d);
     }
     return true;
 }
@@ -203,35 +234,60 @@ static wfc_status drop_factor(wfc_graph *g, wfc_value m, uint32_t arg, int at) {
     return WFC_OK;
 }
 
+/* The contract below v when v is nothing but contract + constant, read by the map alone: *bias is which operand the
+ * constant is. v itself otherwise. */
+static wfc_value below_bias(const scale_ctx *c, wfc_value v, int *bias) {
+    const wfc_node *n = wfc_ir_node_c(c->g, v);
+    *bias = -1;
+    if (n->op != WFC_CORE_MAP || n->u.map.count != 3 || n->operand_count != 2 || c->uses[v.i] != 1) return v;
+    const wfc_expr_node *e = n->u.map.nodes;
+    if (e[2].fn != WFC_FN_ADD || e[0].fn != WFC_FN_ARG || e[1].fn != WFC_FN_ARG || e[0].index == e[1].index) return v;
+    if (e[2].args[0] == e[2].args[1] || wfc_ir_map_type(c->g, v) != WFC_F32) return v;
+    for (unsigned k = 0; k < 2; k++) {
+        wfc_value top = wfc_ir_operand(c->g, v, k), b = wfc_ir_operand(c->g, v, 1 - k);
+        const wfc_node *t = wfc_ir_node_c(c->g, top);
+        if (t->op != WFC_CORE_CONTRACT || t->dtype != n->dtype || !wfc_shape_eq(&t->shape, &n->shape)) continue;
+        if (!wfc_is_const(c->g, b) || wfc_ir_node_c(c->g, b)->dtype != n->dtype) continue;
+        *bias = (int)(1 - k);
+        return top;
+    }
+    return v;
+}
+
 static wfc_status fold_after(scale_ctx *c, wfc_value m, uint32_t arg) {
     wfc_graph *g = c->g;
-    wfc_value v = wfc_ir_operand(g, m, arg), scaled;
+    int bias;
+    wfc_value sum = wfc_ir_operand(g, m, arg), scaled, scaled_bias = WFC_VALUE_NONE;
+    if (sum.i >= c->count) return WFC_OK;
+    wfc_value v = below_bias(c, sum, &bias);
     const wfc_node *n = wfc_ir_node_c(g, v), *map = wfc_ir_node_c(g, m);
     if (n->op != WFC_CORE_CONTRACT || c->uses[v.i] != 1 || !wfc_shape_eq(&n->shape, &map->shape)) return WFC_OK;
     if (n->dtype != map->dtype || wfc_ir_map_type(g, m) != WFC_F32 || !wfc_dtype_is_float((wfc_dtype)n->dtype))
         return WFC_OK;
     uint8_t other;
-    bool divide, ok;
-    int at = factor_of_contract(g, m, arg, &other, &divide);
+    bool ok;
+    factor f = {.s = WFC_VALUE_NONE}, fb = f;
+    int at = factor_of_contract(g, m, arg, &other, &f.divide);
     uint32_t side = wfc_is_const(g, wfc_ir_operand(g, v, 1)) ? 1 : 0;
-    wfc_value w = wfc_ir_operand(g, v, side);
+    wfc_value w = wfc_ir_operand(g, v, side), b = bias < 0 ? w : wfc_ir_operand(g, sum, (uint32_t)bias);
     if (at < 0 || !wfc_is_const(g, w)) return WFC_OK;
     const wfc_expr_node *o = &map->u.map.nodes[other];
-    double *factor = NULL;
+    const wfc_space *sp = &n->u.contract;
+    f.scalar = fb.scalar = o->value;
+    fb.divide = f.divide;
     if (o->fn == WFC_FN_ARG) {
-        factor = wfc_calloc((size_t)wfc_shape_elems(&wfc_ir_node_c(g, w)->shape), sizeof *factor);
-        if (!factor) return WFC_ERR_NO_MEMORY;
-        const wfc_space *sp = &n->u.contract;
-        if (!spread(g, wfc_ir_operand(g, m, o->index), sp, side ? sp->b : sp->a, w, factor)) {
-            wfc_free(factor);
-            return WFC_OK;
-        }
+        wfc_value s = wfc_ir_operand(g, m, o->index);
+        if (!over_weights(g, s, sp, side ? sp->b : sp->a, w, &f)) return WFC_OK;
+        if (bias >= 0 && !over_bias(g, s, b, &fb)) return WFC_OK;
     }
-    double s = o->value;
-    wfc_status st = scaled_const(g, c->diag, w, factor, s, divide, &scaled, &ok);
-    wfc_free(factor);
-    if (st != WFC_OK || !ok) return st;
+    if (bias >= 0) {
+        WFC_TRY(scaled_const(c, b, &fb, &scaled_bias, &ok));
+        if (!ok) return WFC_OK;
+    }
+    WFC_TRY(scaled_const(c, w, &f, &scaled, &ok));
+    if (!ok) return WFC_OK;
     g->operands.data[wfc_ir_node_c(g, v)->operand_first + side] = scaled;
+    if (bias >= 0) g->operands.data[wfc_ir_node_c(g, sum)->operand_first + (uint32_t)bias] = scaled_bias;
     return drop_factor(g, m, arg, at);
 }
 
@@ -250,7 +306,7 @@ static wfc_status visit_all(scale_ctx *c, uint32_t count) {
 static wfc_status run(wfc_graph *g, wfc_diag *diag) {
     uint32_t *uses, count = (uint32_t)g->nodes.count;
     WFC_TRY(wfc_ir_count_uses(g, &uses));
-    scale_ctx c = {g, diag, uses, count};
+    scale_ctx c = {g, diag, uses, count, max_total_bytes};
     wfc_status s = visit_all(&c, count);
     wfc_free(uses);
     WFC_TRY(s);

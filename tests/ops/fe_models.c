@@ -1,9 +1,10 @@
 /* The models of models/ through import and reference evaluator: every recorded set must agree, max |y - ref| <= 1e-4
- * max |ref|. Shows that the import is right before any PE computes.
+ * max |ref|. Shows that the import is right before any PE computes; with --passes, that the passes keep it so.
  *
- *   fe_models MODEL_FOLDER... */
+ *   fe_models [--passes] MODEL_FOLDER|MODEL_FOLDER/FILE.onnx... */
 #include "frontend/import.h"
 #include "ir/eval/eval.h"
+#include "passes/pass.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,18 +51,24 @@ static unsigned run_sets(const wfc_graph *g, const char *folder, wfc_diag *diag,
     }
 }
 
-static bool run_model(const char *folder) {
-    char path[512];
+static bool run_model(const char *argument, bool passes) {
+    char path[512], folder[512];
     wfc_diag diag;
     wfc_graph g;
     wfc_import *im = NULL;
     unsigned good = 0, total = 0;
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    size_t n = strlen(argument);
+    bool is_file = n > 5 && strcmp(argument + n - 5, ".onnx") == 0;
+    snprintf(path, sizeof path, is_file ? "%s" : "%s/model.onnx", argument);
+    snprintf(folder, sizeof folder, "%s", path);
+    *strrchr(folder, '/') = 0;
     wfc_diag_init(&diag);
     wfc_graph_init(&g);
-    if (wfc_import_onnx(path, NULL, &diag, &g, &im) == WFC_OK) good = run_sets(&g, folder, &diag, &total);
+    wfc_status s = wfc_import_onnx(path, NULL, &diag, &g, &im);
+    if (s == WFC_OK && passes) s = wfc_pass_run(&g, wfc_pass_default_pipeline(), &diag, NULL, NULL);
+    if (s == WFC_OK) good = run_sets(&g, folder, &diag, &total);
     for (size_t i = 0; i < diag.count; i++) printf("%s: %s\n", diag.items[i].where, diag.items[i].text);
-    printf("%s: %u of %u sets agree\n", folder, good, total);
+    printf("%s: %u of %u sets agree\n", path, good, total);
     wfc_graph_deinit(&g);
     wfc_import_destroy(im);
     wfc_diag_deinit(&diag);
@@ -69,7 +76,7 @@ static bool run_model(const char *folder) {
 }
 
 int main(int argc, char **argv) {
-    bool ok = argc > 1;
-    for (int i = 1; i < argc; i++) ok &= run_model(argv[i]);
+    bool passes = argc > 1 && strcmp(argv[1], "--passes") == 0, ok = argc > 1 + passes;
+    for (int i = 1 + passes; i < argc; i++) ok &= run_model(argv[i], passes);
     return ok ? 0 : 1;
 }
