@@ -12,6 +12,9 @@
 enum { WIDTH = 1280, MARGIN = 32, MAP_TOP = 96, MAP_W = 700, MAP_H = 760, SIDE_W = 480, ROW_H = 20, MAX_ROWS = 500 };
 enum { PNG_SCALE = 2, RIGHT = WIDTH - MARGIN };
 
+/* Set on a cairo_t that could not write a text for want of memory: the picture is then given up. */
+static const cairo_user_data_key_t k_lost;
+
 void wfc_draw_colour(cairo_t *cr, uint32_t rgb, double alpha) {
     cairo_set_source_rgba(cr, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0, alpha);
 }
@@ -37,6 +40,10 @@ void wfc_draw_font(cairo_t *cr, double size, bool bold) {
     cairo_set_font_size(cr, size);
 }
 
+void wfc_draw_lost(cairo_t *cr) {
+    cairo_set_user_data(cr, &k_lost, cr, NULL);
+}
+
 double wfc_draw_width(cairo_t *cr, const char *text) {
     cairo_text_extents_t e;
     cairo_text_extents(cr, text, &e);
@@ -45,16 +52,19 @@ double wfc_draw_width(cairo_t *cr, const char *text) {
 
 void wfc_draw_text(cairo_t *cr, double x, double y, double room, bool at_end, const char *text) {
     char *out = wfc_escape(text ? text : "", text ? strlen(text) : 0, 300);
-    if (!out) return; /* cairo's own state tells about memory at the end; a label is no reason to stop */
+    char *cut = out ? wfc_asprintf("%s...", out) : NULL;
+    if (!cut) {
+        wfc_draw_lost(cr);
+        wfc_free(out);
+        return;
+    }
     size_t n = strlen(out);
-    char *cut = wfc_asprintf("%s...", out);
     bool fits = wfc_draw_width(cr, out) <= room;
-    while (!fits && cut && n > 0) {
+    while (!fits && n > 0) {
         do n--;
         while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80);
         memcpy(cut + n, "...", 4);
         fits = wfc_draw_width(cr, cut) <= room;
-        memcpy(out + n, "", 1);
         if (fits) {
             cairo_move_to(cr, at_end ? x - wfc_draw_width(cr, cut) : x, y);
             cairo_show_text(cr, cut);
@@ -247,7 +257,7 @@ static wfc_status draw_all(cairo_t *cr, const wfc_report_facts *f, wfc_diag *dia
         draw_side(cr, f, (wfc_draw_mode)i, rasters[i],
                   (wfc_draw_box){side_x, MAP_TOP + (i - 1) * (side_h + 20), SIDE_W, side_h});
     draw_table(cr, f, table_top(f));
-    wfc_status s = WFC_OK;
+    wfc_status s = cairo_get_user_data(cr, &k_lost) ? WFC_ERR_NO_MEMORY : WFC_OK;
     for (unsigned i = 0; i < 3; i++) {
         if (rasters[i] && cairo_surface_status(rasters[i]) != CAIRO_STATUS_SUCCESS) s = WFC_ERR_NO_MEMORY;
         cairo_surface_destroy(rasters[i]);

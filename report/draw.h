@@ -2,7 +2,7 @@
 #ifndef WFC_REPORT_DRAW_H
 #define WFC_REPORT_DRAW_H
 
-#include "report/facts.h"
+#include "report/report_facts.h"
 
 #include <cairo.h>
 
@@ -19,6 +19,8 @@ void wfc_draw_colour(cairo_t *cr, uint32_t rgb, double alpha);
 uint32_t wfc_draw_mix(uint32_t a, uint32_t b, double part);
 uint32_t wfc_draw_heat(double part);
 void wfc_draw_font(cairo_t *cr, double size, bool bold);
+/* Marks the picture as incomplete, which makes wfc_report_draw fail: memory for a text was missing. */
+void wfc_draw_lost(cairo_t *cr);
 double wfc_draw_width(cairo_t *cr, const char *text);
 /* Writes `text` (from a file: it is escaped here) from x on, or so that it ends at x, on the base line y; cut with an
  * ellipsis to `room`. */

@@ -145,7 +145,10 @@ static void draw_region_label(const canvas *c, uint32_t i) {
     if (w < 8 || h < 8) return;
     const char *raw = c->f->p->layers[i].name;
     char *name = wfc_escape(raw, strlen(raw), 512);
-    if (!name) return;
+    if (!name) {
+        wfc_draw_lost(c->cr);
+        return;
+    }
     wfc_draw_font(c->cr, across < 13 ? 8 : across < 20 ? 10 : 11.5, true);
     bool turned = false;
     const char *text = h > 11 ? shortest(c, name, w - 8) : NULL;

@@ -9,7 +9,7 @@
  * memory or the fabric is unknown. A branch, a count or an out descriptor that depends on something unknown, several
  * tasks, or turns that differ end the walk: the PE counts as not followed and the report says so. Loops that send
  * nothing are skipped, so a walk takes about as many steps as the code has instructions. */
-#include "report/facts.h"
+#include "report/report_facts.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The page: page.html with style, script and data put in the places it marks. The content security policy of the page
  * allows exactly this style and this script, by their hashes, and no request to anywhere. */
-#include "report/facts.h"
 #include "report/page_builtin.h"
+#include "report/report_facts.h"
 
 #include <string.h>
 

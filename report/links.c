@@ -4,7 +4,7 @@
  * node go to every out-port of its route. A merge needs no order for that: its switch positions say who may pass, not
  * where to. Filters act toward the PE only. So the result is exact but for the three cases that are counted in
  * wfc_report_links. Memory: 21 bytes per PE of the program while one colour is worked on. */
-#include "report/facts.h"
+#include "report/report_facts.h"
 #include "support/mem.h"
 
 #include <string.h>

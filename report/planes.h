@@ -3,7 +3,7 @@
 #ifndef WFC_REPORT_PLANES_H
 #define WFC_REPORT_PLANES_H
 
-#include "report/facts.h"
+#include "report/report_facts.h"
 
 typedef enum wfc_report_plane {
     WFC_PLANE_CLASS = 0, /* 0: no PE of the program; 1: routes only; 2 + class index */

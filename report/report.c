@@ -1,5 +1,5 @@
 #include "report/report.h"
-#include "report/facts.h"
+#include "report/report_facts.h"
 #include "support/file.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* All facts as JSON: docs/report.md lists the fields. Everything is set through put and add, which remember a failure,
  * so that no field is ever missing in silence. */
-#include "report/facts.h"
 #include "report/planes.h"
+#include "report/report_facts.h"
 #include "support/mem.h"
 
 #include <jansson.h>

@@ -1,6 +1,6 @@
 /* The statistics of a run, as `waferc run --stats` writes them (docs/statistics.md). The file may come from anywhere:
  * it is checked to be of this program before its figures are shown beside it. */
-#include "report/facts.h"
+#include "report/report_facts.h"
 #include "support/file.h"
 #include "support/mem.h"
 

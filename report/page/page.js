@@ -38,7 +38,7 @@ function showTiles() {
     tile('PEs with code', number(t.pe_used), percent(t.pe_used / t.pe_total), `of ${number(t.pe_total)}; ${number(t.pe_router_only)} only route`),
     tile('Fullest PE', number(t.sram_max_bytes), 'bytes', `${percent(t.sram_max_bytes / target.sram_bytes)} of ${number(target.sram_bytes)}`),
     linkTile(),
-    tile('Layers', number(t.layers - t.adapters - t.buffers), '', `${number(t.adapters)} adapters (${number(t.adapter_columns)} columns), ${number(t.buffers)} skip buffers`),
+    tile('Layers', number(t.layers - t.adapters - t.buffers), '', `${number(t.adapters)} adapters, ${number(t.buffers)} skip buffers`),
   );
   $('tiles').append(...tiles);
 }
@@ -88,19 +88,23 @@ function linkNote() {
 
 function showLegend() {
   const parts = [];
+  const keys = [];
   if (view.mode === 'layers') {
-    const first = report.layers.find(isCompute);
-    parts.push(el('ul.keys', null, first ? key('layer', first.colour) : null,
-      key('adapter', report.layers.find((l) => l.kind === 'adapter')?.colour || '#98a2ae', true),
-      key('skip buffer', report.layers.find((l) => l.kind === 'buffer')?.colour || '#e3ad4b', true),
-      key('not used', 'var(--wafer)')));
-    parts.push(el('p.hint', null, 'Full colour: PEs with code; lighter: PEs that only route, and the rest of the rectangle.'));
+    for (const [text, layer] of [['layer', report.layers.find(isCompute)],
+      ['adapter', report.layers.find((l) => l.kind === 'adapter')], ['skip buffer', report.layers.find((l) => l.kind === 'buffer')]]) {
+      if (layer) keys.push(key(text, layer.colour, text !== 'layer'));
+    }
+    keys.push(key('not used', 'var(--wafer)'));
   } else {
     parts.push(...heatLegend());
   }
   const defects = report.defects.pes.length + report.defects.links.length;
-  parts.push(el('ul.keys', null, ring('slowest layer', 'var(--mark)'), arrow('input port', 'var(--in)'),
-    arrow('output port', 'var(--out)'), defects ? key(`defect (${number(defects)})`, 'var(--mark)') : null));
+  keys.push(ring('slowest layer', 'var(--mark)'), arrow('input port', 'var(--in)'), arrow('output port', 'var(--out)'));
+  if (defects) keys.push(key(`defect (${number(defects)})`, 'var(--mark)'));
+  parts.push(el('ul.keys', null, ...keys));
+  if (view.mode === 'layers') {
+    parts.push(el('p.hint', null, 'Full colour: PEs with code. Lighter: PEs that only route, and the rest of a rectangle.'));
+  }
   $('legend').replaceChildren(...parts);
 }
 

@@ -85,7 +85,7 @@ function layerTables(layer) {
       [...TERMS, 'total'].map((term) => [term, number(layer.predicted_cycles[term])])),
   ];
   if (layer.simulated) {
-    parts.push(small('Simulated cycles', ['', 'per PE, sample'],
+    parts.push(small('Simulated cycles', ['', 'per sample'],
       CAUSES.map((cause) => [plain(cause), number(layer.simulated.cycles_by_cause[cause], 1)])));
   }
   return parts;

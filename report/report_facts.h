@@ -1,6 +1,6 @@
 /* The facts of a report, gathered once and shown by every format. Inside report/ only. */
-#ifndef WFC_REPORT_FACTS_H
-#define WFC_REPORT_FACTS_H
+#ifndef WFC_REPORT_REPORT_FACTS_H
+#define WFC_REPORT_REPORT_FACTS_H
 
 #include "report/report.h"
 

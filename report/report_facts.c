@@ -1,5 +1,5 @@
 /* What all formats show: sums and largest values over the program's PEs, by layer. One pass over the PEs each. */
-#include "report/facts.h"
+#include "report/report_facts.h"
 #include "support/mem.h"
 
 #include <math.h>
