@@ -2,6 +2,7 @@
 #include "backend/compile.h"
 #include "cli/cli.h"
 #include "cli/print_after.h"
+#include "cli/prune.h"
 #include "frontend/import.h"
 #include "passes/pass.h"
 #include "report/report.h"
@@ -13,13 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DIMS = 64, ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_SEED, ID_REPORT };
+enum {
+    MAX_DIMS = 64,
+    ID_TARGET = CLI_FIRST_LONG_ID,
+    ID_DIM,
+    ID_PRINT_AFTER,
+    ID_SEED,
+    ID_REPORT,
+    ID_PRUNE,
+    ID_MASKS,
+    ID_SPARSE
+};
 static const cli_option k_options[] = {
     {'o', "output", "PROG.wafer", "where the program goes"},
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
     {ID_SEED, "seed", "N", "of the partitioner's choices (default 1)"},
+    {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
+    {ID_MASKS, "masks", "FILE.npz", CLI_MASKS_HELP},
+    {ID_SPARSE, "sparse", "FORM", "layers with zero weights: 'auto' by predicted cycles, 'always', 'never' (dense)"},
     {ID_REPORT, "report", "FILE", "also write a report: .html, .svg, .png or .json; see 'waferc report'"},
     {0},
 };
@@ -31,6 +45,8 @@ typedef struct state {
     uint32_t dim_count;
     cli_print_after print_after;
     uint64_t seed;
+    cli_prune prune;
+    uint8_t sparse;
 } state;
 
 static wfc_status add_dim(cli_context *c, state *st, const char *value) {
@@ -50,6 +66,17 @@ static wfc_status add_dim(cli_context *c, state *st, const char *value) {
     return WFC_OK;
 }
 
+static wfc_status set_sparse(cli_context *c, state *st, const char *value) {
+    static const char *const forms[] = {
+        [WFC_SPARSE_BY_COST] = "auto", [WFC_SPARSE_ALWAYS] = "always", [WFC_SPARSE_NEVER] = "never"};
+    for (uint8_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strcmp(value, forms[i]) != 0) continue;
+        st->sparse = i;
+        return WFC_OK;
+    }
+    return cli_usage_error(c, "--sparse", "'%s' is none of auto, always, never", value);
+}
+
 static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
     state *st = ctx;
     switch (id) {
@@ -57,6 +84,9 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     case ID_TARGET: st->target = value; return WFC_OK;
     case ID_DIM: return add_dim(c, st, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
+    case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
+    case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
+    case ID_SPARSE: return set_sparse(c, st, value);
     case ID_REPORT: st->report = value; return WFC_OK;
     case ID_SEED: return cli_number(c, "--seed", value, 0, UINT64_MAX, &st->seed);
     }
@@ -72,23 +102,26 @@ static void summary(const cli_context *c, const char *path, const wfc_program *p
             p->predicted_delta_t_cycles);
 }
 
-/* The report comes first, so that the program is the last thing that can fail; without a program it would be of
- * nothing.
- */
+/* Masks and report come first, so that the program is the last thing that can fail; without a program they would be of
+ * nothing. */
 static wfc_status write_files(cli_context *c, const state *st, const wfc_program *p) {
+    WFC_TRY(cli_prune_write(c, &st->prune));
+    wfc_status s = WFC_OK;
     if (st->report) {
         cli_stage(c, "writing the report");
-        WFC_TRY(wfc_report_write(p, NULL, st->report, &c->diag));
+        s = wfc_report_write(p, NULL, st->report, &c->diag);
     }
+    bool reported = s == WFC_OK && st->report;
     cli_stage(c, "writing the program");
-    wfc_status s = wfc_program_write(p, st->output, &c->diag);
-    if (s != WFC_OK && st->report) remove(st->report);
+    if (s == WFC_OK) s = wfc_program_write(p, st->output, &c->diag);
+    if (s != WFC_OK && reported) remove(st->report);
+    if (s != WFC_OK && st->prune.masks_path) remove(st->prune.masks_path);
     return s;
 }
 
 static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
     const char *base = strrchr(model, '/');
-    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model};
+    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model, .sparse = st->sparse};
     wfc_program program;
     cli_stage(c, "optimising the graph");
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
@@ -111,6 +144,7 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_graph_init(&g);
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
+    if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, import);
     if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g);
     wfc_graph_deinit(&g);
     wfc_import_destroy(import);
@@ -133,6 +167,7 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
         if (s == WFC_OK) s = compile(c, &st, argv[first]);
     }
     for (uint32_t i = 0; i < st.dim_count; i++) wfc_free(st.dim_names[i]);
+    cli_prune_deinit(&st.prune);
     return s;
 }
 

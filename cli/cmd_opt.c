@@ -1,15 +1,19 @@
 /* waferc opt: IR text -> passes -> IR text. */
 #include "cli/cli.h"
 #include "cli/print_after.h"
+#include "cli/prune.h"
 #include "support/file.h"
 #include "support/mem.h"
+#include <stdio.h>
 #include <string.h>
 
-enum { MAX_PASSES = 64, ID_PASSES = CLI_FIRST_LONG_ID, ID_PRINT_AFTER };
+enum { MAX_PASSES = 64, ID_PASSES = CLI_FIRST_LONG_ID, ID_PRINT_AFTER, ID_PRUNE, ID_MASKS };
 static const size_t k_max_bytes = (size_t)4 << 30;
 static const cli_option k_options[] = {
     {ID_PASSES, "passes", "A,B,...", "the passes to run, in order (default: the default pipeline; '' for none)"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
+    {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
+    {ID_MASKS, "masks", "FILE.npz", "write which weights are there (1) and which are zero (0), by constant"},
     {'o', "output", "OUT.wir", "write the result there and not to standard output"},
     {0},
 };
@@ -19,6 +23,7 @@ typedef struct state {
     char *list;                        /* the copy of --passes that `names` points into */
     const char *names[MAX_PASSES + 1]; /* NULL-terminated */
     cli_print_after print_after;
+    cli_prune prune;
 } state;
 
 static wfc_status set_passes(cli_context *c, state *st, const char *value) {
@@ -43,6 +48,8 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     switch (id) {
     case ID_PASSES: return set_passes(c, st, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
+    case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
+    case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
     case 'o': st->output = value; return WFC_OK;
     }
     return WFC_ERR_INTERNAL;
@@ -72,8 +79,12 @@ static wfc_status optimise(cli_context *c, state *st, const char *path) {
     wfc_free(bytes);
     const char *const *names = st->list ? st->names : wfc_pass_default_pipeline();
     if (s == WFC_OK) s = wfc_ir_verify(&g, &c->diag);
+    if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, NULL);
     if (s == WFC_OK) s = wfc_pass_run(&g, names, &c->diag, cli_print_after_hook, &st->print_after);
+    if (s == WFC_OK) s = cli_prune_write(c, &st->prune);
+    bool masked = s == WFC_OK && st->prune.masks_path;
     if (s == WFC_OK) s = emit(c, st, &g);
+    if (s != WFC_OK && masked) remove(st->prune.masks_path);
     wfc_graph_deinit(&g);
     return s;
 }
@@ -84,6 +95,7 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
     wfc_status s = cli_parse(c, &cli_cmd_opt, argc, argv, set_option, &st, 1, 1, &first);
     if (s == WFC_OK && !c->finished) s = optimise(c, &st, argv[first]);
     wfc_free(st.list);
+    cli_prune_deinit(&st.prune);
     return s;
 }
 

@@ -59,6 +59,29 @@ static wfc_status report_refusals(wfc_fe_ctx *c) {
                     c->refusal_count > WFC_FE_MAX_LISTED ? "\n(and more)" : "");
 }
 
+/* What constants of the graph come from, for those who want to say it in the model's own names. */
+static wfc_status list_tensors(wfc_fe_ctx *c) {
+    wfc_import *im = c->model->import;
+    for (uint32_t i = 0; i < c->value_count; i++) {
+        const wfc_fe_value *v = &c->values[i];
+        if (v->state != WFC_FE_CONST || v->konst.elems == 0) continue;
+        wfc_import_tensor t = {.initializer = v->initialized, .dtype = v->konst.dtype, .rank = v->konst.rank};
+        for (unsigned d = 0; d < t.rank; d++) t.dims[d] = (uint32_t)v->konst.dims[d];
+        t.bytes = v->konst.bytes;
+        t.name = wfc_strdup(v->name);
+        if (!t.name || wfc_vec_push(&im->tensors, t) != WFC_OK) {
+            wfc_free(t.name);
+            return wfc_fail_memory(c->diag);
+        }
+    }
+    return WFC_OK;
+}
+
+const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_count) {
+    *out_count = im->tensors.count;
+    return im->tensors.data;
+}
+
 static wfc_status run(wfc_fe_ctx *c) {
     WFC_TRY(wfc_fe_names_build(c));
     WFC_TRY(wfc_fe_order_build(c));
@@ -71,6 +94,7 @@ static wfc_status run(wfc_fe_ctx *c) {
         if (c->order[i] != UINT32_MAX) WFC_TRY(convert_node(c, &c->nodes[c->order[i]]));
     WFC_TRY(wfc_fe_add_outputs(c));
     WFC_TRY(report_refusals(c));
+    WFC_TRY(list_tensors(c));
     if (wfc_ir_verify(c->g, c->diag) != WFC_OK)
         return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0119", c->model->path,
                         "the import made a graph that does not verify; this is a fault of waferc, please report it");

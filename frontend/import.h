@@ -25,6 +25,19 @@ WFC_MUST_USE wfc_status wfc_import_onnx(const char *path, const wfc_import_optio
                                         wfc_import **out_import);
 void wfc_import_destroy(wfc_import *im);
 
+/* A constant tensor of the model that the import read or folded: an initializer, or what a node makes of constants.
+ * Constants of the imported graph that are not an operator's own have the bytes of one of them: the same elements in the
+ * same order, perhaps under another shape. */
+typedef struct wfc_import_tensor {
+    char *name;       /* ONNX name of the value */
+    bool initializer; /* else made by a node */
+    uint8_t dtype, rank;
+    uint32_t dims[WFC_IR_MAX_RANK];
+    const void *bytes;
+} wfc_import_tensor;
+/* Those with elements, by name; they live as long as the import. */
+const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_count);
+
 /* One ONNX operator: one record per operator in frontend/ops/ (several in a family's file). */
 typedef struct wfc_op_info {
     const char *domain, *name;

@@ -47,6 +47,8 @@ void wfc_import_destroy(wfc_import *im) {
         wfc_free(im->externals.data[i].data.bytes);
     }
     for (size_t i = 0; i < im->owned.count; i++) wfc_free(im->owned.data[i]);
+    for (size_t i = 0; i < im->tensors.count; i++) wfc_free(im->tensors.data[i].name);
+    wfc_vec_free(&im->tensors);
     wfc_vec_free(&im->externals);
     wfc_vec_free(&im->owned);
     wfc_free(im->file.bytes);

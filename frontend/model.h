@@ -21,6 +21,7 @@ struct wfc_import {
     wfc_fe_buffer file;
     WFC_VEC(wfc_fe_external) externals;
     WFC_VEC(void *) owned; /* buffers made by reading typed fields and by folding */
+    WFC_VEC(wfc_import_tensor) tensors;
 };
 
 typedef struct wfc_fe_model {
