@@ -207,12 +207,29 @@ static const struct {
                         "  %y = contract(%h, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=3\"} : f32[1,2]\n"
                         "  %z = contract(%y, %v) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=2\"} : f32[1,2]\n"
                         "  %q = map(%z, %s) {\"max(mul(a,b),0)\"} : f32[1,2]\n  output %q\n")},
+    {"scalefold", GRAPH("  input %x : f32[1,3]\n  const %w : f32[3,2] = {1,-2,3,-4,5,6}\n"
+                        "  const %b : f32[2] = {1,2}\n  const %s : f32[2] = {3,-0.125}\n"
+                        "  %y = contract(%x, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=3\"} : f32[1,2]\n"
+                        "  %z = map(%y, %b) {\"add(a,b)\"} : f32[1,2]\n"
+                        "  %q = map(%z, %s) {\"max(mul(a,b),0)\"} : f32[1,2]\n  output %q\n")},
+    {"concatpad", GRAPH("  input %x : f32[1,3]\n  const %w : f32[3,2] = {1,-2,3,-4,5,6}\n"
+                        "  const %v : f32[5,2] = {1,-2,3,-4,5,6,7,8,-9,1}\n"
+                        "  %y = contract(%x, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=3\"} : f32[1,2]\n"
+                        "  %z = concat(%x, %y) {axis=1} : f32[1,5]\n"
+                        "  %q = contract(%z, %v) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=5\"} : f32[1,2]\n"
+                        "  output %q\n")},
     {"maxfirst",
      GRAPH("  input %x : f32[1,1,4,4]\n  const %w : f32[2,1,1,2] = {1,-2,3,4}\n  const %b : f32[2,1,1] = {1,-2}\n"
            "  %y = contract(%x, %w) {out=\"n k y x\", a=\"n c y+r x+s\", b=\"k c r s\", red=\"c=1 r=1 s=2\"} : "
            "f32[1,2,4,2]\n"
            "  %z = map(%y, %b) {\"max(add(a,b),0)\"} : f32[1,2,4,2]\n"
            "  %m = reduce(%z) {max, out=\"n k y x\", a=\"n k 2y+r 2x+s\", red=\"r=2 s=2\"} : f32[1,2,2,1]\n"
+           "  output %m\n")},
+    {"splitreduce",
+     GRAPH("  input %x : f32[1,1,8,8]\n  const %w : f32[2,1,1,2] = {1,-2,3,4}\n"
+           "  %y = contract(%x, %w) {out=\"n k y x\", a=\"n c y+r x+s\", b=\"k c r s\", red=\"c=1 r=1 s=2\"} : "
+           "f32[1,2,8,7]\n"
+           "  %m = reduce(%y) {sum, out=\"n k y x\", a=\"n k r s\", red=\"r=8 s=7\"} : f32[1,2,1,1]\n"
            "  output %m\n")},
     {"zeros", TWO_LAYERS},
     {"unbatch", GRAPH("  input %x : f32[4,3]\n  const %w : f32[3,2] = {1,-2,3,-4,5,6}\n"
