@@ -48,6 +48,7 @@ OPSET = 13
 ALLOWED = {
     "Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "Tanh", "MaxPool",
     "Flatten", "Reshape", "Transpose", "Pad", "Constant", "Identity",
+    "GlobalAveragePool",
 }
 
 LICENSE = """\
@@ -141,12 +142,44 @@ def dannet(activation):
     )
 
 
+class Block(nn.Module):
+    """A basic residual block; where the shape changes, a 1x1 convolution projects the shortcut."""
+
+    def __init__(self, channels_in, channels, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels),
+        )
+        self.shortcut = nn.Identity()
+        if stride != 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        return functional.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet():
+    """A residual net of three stages; the exporter folds its BatchNormalization into the convolutions."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.MaxPool2d(2),    # 16x14x14
+        Block(16, 16, 1),
+        Block(16, 32, 2),   # 32x7x7
+        Block(32, 64, 2),   # 64x4x4
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(64, 10),
+    )
+
+
 # name: (net, epochs, highest learning rate)
 MODELS = {
     "mlp-fashion": (mlp, 10, 2e-3),
     "lenet5-fashion": (lenet5, 10, 3e-3),
     "dannet-fashion": (lambda: dannet(nn.Tanh), 8, 2e-3),
     "dannet-fashion-relu": (lambda: dannet(nn.ReLU), 8, 2e-3),
+    "resnet-fashion": (resnet, 6, 5e-3),
 }
 
 
