@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 1280, MARGIN = 32, MAP_TOP = 96, MAP_W = 700, MAP_H = 760, SIDE_W = 480, ROW_H = 20, MAX_ROWS = 500 };
+enum { WIDTH = 1280, MARGIN = 32, MAP_TOP = 96, MAP_W = 700, MAP_H = 760, ROW_H = 20, MAX_ROWS = 500 };
 enum { PNG_SCALE = 2, RIGHT = WIDTH - MARGIN };
 
 /* Set on a cairo_t that could not write a text for want of memory: the picture is then given up. */
@@ -157,8 +157,10 @@ static void draw_side(cairo_t *cr, const wfc_report_facts *f, wfc_draw_mode mode
                   !links                              ? "SRAM in use per PE"
                   : wfc_report_links_exact(&f->links) ? "Most loaded link of each PE"
                                                       : "Most loaded link of each PE (estimate)");
-    wfc_draw_map(cr, f, mode, raster, (wfc_draw_box){box.x, box.y + 20, box.w * 0.7, box.h - 24});
-    double x = box.x + box.w * 0.73, w = box.x + box.w - x;
+    double scale = fmin((box.w - 150) / f->p->target.width, (box.h - 24) / f->p->target.height);
+    double map_w = f->p->target.width * scale + 2 * WFC_DRAW_EDGE;
+    wfc_draw_map(cr, f, mode, raster, (wfc_draw_box){box.x, box.y + 20, map_w, box.h - 24});
+    double x = box.x + map_w + 16, w = fmin(box.x + box.w - x, 170);
     draw_ramp(cr, x, box.y + 22, w);
     wfc_draw_font(cr, 11, false);
     wfc_draw_colour(cr, WFC_SOFT, 1);
@@ -232,7 +234,7 @@ static void draw_table(cairo_t *cr, const wfc_report_facts *f, double y) {
 
 static wfc_draw_box map_box(const wfc_report_facts *f) {
     double scale = fmin((double)MAP_W / f->p->target.width, (double)MAP_H / f->p->target.height);
-    return (wfc_draw_box){MARGIN, MAP_TOP, MAP_W, f->p->target.height * scale};
+    return (wfc_draw_box){MARGIN, MAP_TOP, f->p->target.width * scale + 2 * WFC_DRAW_EDGE, f->p->target.height * scale};
 }
 
 static double table_top(const wfc_report_facts *f) {
@@ -245,7 +247,7 @@ static double picture_height(const wfc_report_facts *f) {
 
 static wfc_status draw_all(cairo_t *cr, const wfc_report_facts *f, wfc_diag *diag) {
     wfc_draw_box box = map_box(f);
-    double side_x = MARGIN + MAP_W + 36, side_h = (fmax(box.h, 420) - 20) / 2;
+    double side_x = MARGIN + box.w + 36, side_h = (fmax(box.h, 420) - 20) / 2;
     cairo_surface_t *rasters[3];
     for (unsigned i = 0; i < 3; i++) rasters[i] = wfc_draw_raster(f, (wfc_draw_mode)i);
     wfc_draw_colour(cr, 0xffffff, 1);
@@ -255,7 +257,7 @@ static wfc_status draw_all(cairo_t *cr, const wfc_report_facts *f, wfc_diag *dia
     draw_legend(cr, f, MAP_TOP + h + 24);
     for (unsigned i = 1; i < 3; i++)
         draw_side(cr, f, (wfc_draw_mode)i, rasters[i],
-                  (wfc_draw_box){side_x, MAP_TOP + (i - 1) * (side_h + 20), SIDE_W, side_h});
+                  (wfc_draw_box){side_x, MAP_TOP + (i - 1) * (side_h + 20), RIGHT - side_x, side_h});
     draw_table(cr, f, table_top(f));
     wfc_status s = cairo_get_user_data(cr, &k_lost) ? WFC_ERR_NO_MEMORY : WFC_OK;
     for (unsigned i = 0; i < 3; i++) {

@@ -8,6 +8,7 @@
 
 typedef enum wfc_draw_mode { WFC_DRAW_LAYERS = 0, WFC_DRAW_LINKS, WFC_DRAW_SRAM } wfc_draw_mode;
 
+enum { WFC_DRAW_EDGE = 12 }; /* beside the wafer, for ports */
 typedef struct wfc_draw_box {
     double x, y, w, h;
 } wfc_draw_box;

@@ -13,8 +13,6 @@ typedef struct canvas {
     double x, y, scale; /* upper left corner of the wafer, pixels per PE */
 } canvas;
 
-enum { EDGE = 12 }; /* beside the wafer, for ports */
-
 static uint32_t cell_value(const wfc_report_facts *f, uint32_t i, wfc_draw_mode mode) {
     const wfc_prog_pe *pe = &f->p->pes[i];
     if (mode == WFC_DRAW_SRAM) return pe->class_index < f->p->class_count ? f->class_bytes[pe->class_index] : 0;
@@ -220,8 +218,8 @@ static void draw_defects(const canvas *c) {
 double wfc_draw_map(cairo_t *cr, const wfc_report_facts *f, wfc_draw_mode mode, cairo_surface_t *raster,
                     wfc_draw_box box) {
     const wfc_target *t = &f->p->target;
-    double scale = fmin((box.w - 2 * EDGE) / t->width, box.h / t->height);
-    canvas c = {.cr = cr, .f = f, .mode = mode, .x = box.x + EDGE, .y = box.y, .scale = scale};
+    double scale = fmin((box.w - 2 * WFC_DRAW_EDGE) / t->width, box.h / t->height);
+    canvas c = {.cr = cr, .f = f, .mode = mode, .x = box.x + WFC_DRAW_EDGE, .y = box.y, .scale = scale};
     wfc_prog_rect all = {0, 0, t->width, t->height};
     place(&c, &all);
     wfc_draw_colour(cr, WFC_WAFER, 1);

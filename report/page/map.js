@@ -25,7 +25,17 @@ function redraw() {
 }
 
 const wholeWafer = () => ({ x: 0, y: 0, w: target.width, h: target.height });
-const usedRegion = () => (report.planes.w ? report.planes : wholeWafer());
+
+// Around the layers; routes to the edges do not count.
+function usedRegion() {
+  const boxes = report.layers.map((layer) => layer.rectangle).filter((r) => r.w && r.h);
+  if (boxes.length === 0) return wholeWafer();
+  const x = Math.min(...boxes.map((r) => r.x));
+  const y = Math.min(...boxes.map((r) => r.y));
+  return {
+    x, y, w: Math.max(...boxes.map((r) => r.x + r.w)) - x, h: Math.max(...boxes.map((r) => r.y + r.h)) - y,
+  };
+}
 
 function fit(rectangle, keep) {
   view.fitted = keep ? rectangle : null;
