@@ -63,6 +63,7 @@ typedef struct wfc_be_edge {
  * multiplications on the PE with most weights. */
 typedef struct wfc_be_sparse {
     bool chosen;
+    bool gather;   /* the form for products of a vector: no tile */
     uint32_t most; /* weights that are not zero on that PE */
     double dense_cycles, cycles;
     double crossover; /* density of its weights below which the sparse form is faster */
@@ -232,8 +233,8 @@ WFC_MUST_USE wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_w
 WFC_MUST_USE wfc_status wfc_be_choose_sparse(wfc_be *be);
 /* Estimate for planning: cycles of the multiplications on the fullest of `pes` PEs with `weights` weights each (0 left
  * out), each for `tile` elements, when a part `density` of all weights is not zero, anywhere:
- * most (1 + vector overhead + tile / SIMD), most = n d + sqrt(2 ln(pes) n d (1 - d)), the expected maximum of so many
- * binomial numbers (normal approximation). */
+ * most (1 + vector overhead + tile / SIMD), for a tile of 1: 3 (vector overhead + most), with most = n d + sqrt(2
+ * ln(pes) n d (1 - d)), the expected maximum of so many binomial numbers (normal approximation). */
 double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double density, uint64_t pes, uint64_t tile);
 
 /* place_slabs.c: columns and colours. route.c: every router's routes. build.c: the program. */
@@ -272,7 +273,7 @@ WFC_MUST_USE wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uin
 /* Data of a PE by its boxes: the words of `like`'s array, which `data` has room for. */
 void wfc_be_weights_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, float *data);
 void wfc_be_const_fill(const wfc_node *c, const wfc_be_box *iter, float *data);
-/* The table instead, where l->sparse.chosen; equal also for PEs whose boxes have equal extents. `data`: zeroed. */
+/* The table instead, where l->sparse.chosen: equal weights and equal programs, equal tables. `data`: zeroed. */
 WFC_MUST_USE wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need,
                                            uint8_t *data);
 /* Facts that decide the program of a PE of a layer or an adapter: equal facts, equal programs, and equal data but for

@@ -22,6 +22,18 @@ static bool by_tile(const wfc_be *be, const wfc_be_layer *l) {
     return false;
 }
 
+/* Whether the weights index every variable: a product of one vector. */
+static bool no_tile(const wfc_be *be, const wfc_be_layer *l) {
+    const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
+    const wfc_node *w = wfc_ir_node_c(be->g, wfc_ir_operand(be->g, l->nodes[0], 1));
+    for (unsigned v = 0; v < s->index_count; v++) {
+        bool in_b = s->extent[v] == 1;
+        for (unsigned d = 0; d < w->shape.rank; d++) in_b |= s->b[d].coef[v] != 0;
+        if (!in_b) return false;
+    }
+    return true;
+}
+
 /* Runs in a scratch arena: boxes of thousands of PEs are of no use later. */
 static wfc_status scan_rows(wfc_be *be, const wfc_be_layer *l, fullest *out) {
     bool all = by_tile(be, l);
@@ -70,16 +82,18 @@ static wfc_status price(wfc_be *be, const wfc_be_layer *l, const fullest *f, dou
 static wfc_status compare(wfc_be *be, wfc_be_layer *l, const fullest *f) {
     wfc_be_sparse *s = &l->sparse;
     bool dense_fits, fits, ignored;
-    double one_more;
-    *s = (wfc_be_sparse){.most = f->most + 1};
+    double one_more, two_more; /* not from `most`, which may be 0: nothing at all to do */
+    *s = (wfc_be_sparse){.most = f->most + 1, .gather = no_tile(be, l)};
     WFC_TRY(price(be, l, f, &s->dense_cycles, &dense_fits));
     s->chosen = true;
     WFC_TRY(price(be, l, f, &one_more, &ignored));
+    s->most = f->most + 2;
+    WFC_TRY(price(be, l, f, &two_more, &ignored));
     s->most = f->most;
     WFC_TRY(price(be, l, f, &s->cycles, &fits));
     s->chosen = fits && (be->opt->sparse == WFC_SPARSE_ALWAYS || !dense_fits || s->cycles < s->dense_cycles);
-    double each = one_more - s->cycles;
-    if (fits && each > 0 && dense_fits) s->crossover = (s->dense_cycles - s->cycles + each * s->most) / each;
+    double each = two_more - one_more;
+    if (fits && each > 0 && dense_fits) s->crossover = (s->dense_cycles - one_more) / each + s->most + 1;
     s->crossover = s->crossover < 0 ? 0 : s->crossover / (double)f->weights;
     return WFC_OK;
 }

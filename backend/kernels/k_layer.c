@@ -86,7 +86,8 @@ static wfc_status multiply_sparse(rig *r, const wfc_be_nest *nest) {
     }
     uint32_t table = wfc_be_asm_array(r->a, "nonzeros", bytes, WFC_MEM_INDEX);
     WFC_TRY(wfc_be_add_init(r->be, r->b, table, bytes, data, WFC_BE_DATA_WEIGHTS));
-    return wfc_be_emit_sparse(r->a, r->l, nest, stride, 4 * r->lane[0].words, table);
+    return wfc_be_emit_sparse(r->a, r->l, nest, stride, 4 * r->lane[0].words,
+                              (uint32_t)wfc_be_box_elems(&r->need.chan_all), table);
 }
 
 /* n words of acc from word `first`, forwards or backwards. */

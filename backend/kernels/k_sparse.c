@@ -5,16 +5,18 @@
 
 #include "backend/kernels/k_weights.h"
 
-enum { RECORD_BYTES = 8 };
+enum { RECORD_BYTES = 8, NOWHERE = 0xffff };
 
+/* Bytes per weight are the same in both forms; a gather without any weight has room for one. */
 uint32_t wfc_be_sparse_table_bytes(const wfc_be_layer *l) {
-    return RECORD_BYTES * (1 + l->sparse.most);
+    return RECORD_BYTES * (l->sparse.gather ? l->sparse.most + !l->sparse.most : 1 + l->sparse.most);
 }
 
 double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double density, uint64_t pes, uint64_t tile) {
     double n = (double)weights, most = n * density;
     if (pes > 1 && density < 1) most += sqrt(2 * log((double)pes) * most * (1 - density));
     if (most > n) most = n;
+    if (tile == 1) return most > 0 ? 3 * (t->vector_overhead + most) : 0;
     uint32_t simd = t->simd[WFC_SIMD_FMAC][WFC_F32];
     return most * (1.0 + t->vector_overhead + (double)((tile + simd - 1) / simd));
 }
@@ -64,12 +66,29 @@ static void describe(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need 
     t->low = lowest(t->a, t->weight, t->extent, t->s->index_count);
 }
 
-static void put_record(uint8_t *at, uint32_t a, uint32_t acc, uint32_t bits) {
-    uint32_t low = (a & 0xffffu) | acc << 16;
-    for (unsigned i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(low >> 8 * i);
-        at[4 + i] = (uint8_t)(bits >> 8 * i);
+static void put(uint8_t *at, uint32_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Weight number n (from 0) of the table; offsets in elements. */
+static void put_weight(const wfc_be_sparse *s, uint8_t *data, uint32_t n, uint32_t a, uint32_t acc, float w) {
+    uint32_t bits;
+    memcpy(&bits, &w, sizeof bits);
+    if (s->gather) {
+        put(data + 4 * (size_t)n, bits, 4);
+        put(data + 4 * (size_t)s->most + 2 * (size_t)n, a, 2);
+        put(data + 6 * (size_t)s->most + 2 * (size_t)n, acc, 2);
+        return;
     }
+    uint8_t *at = data + RECORD_BYTES * ((size_t)n + 1);
+    put(at, 4 * a, 2);
+    put(at + 2, 4 * acc, 2);
+    put(at + 4, bits, 4);
+}
+
+static void finish_table(const wfc_be_sparse *s, uint8_t *data, uint32_t n) {
+    if (!s->gather) put(data + 4, n, 4);
+    for (; s->gather && n < s->most; n++) put_weight(s, data, n, 0, NOWHERE, 0);
 }
 
 wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, uint8_t *data) {
@@ -93,11 +112,9 @@ wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc
             a += j * t.a[v];
             acc += j * t.acc[v];
         }
-        uint32_t bits;
-        memcpy(&bits, &w[i], sizeof bits);
-        put_record(data + RECORD_BYTES * (size_t)++n, (uint32_t)(4 * a), (uint32_t)(4 * acc), bits);
+        put_weight(&l->sparse, data, n++, (uint32_t)a, (uint32_t)acc, w[i]);
     }
-    put_record(data, 0, 0, n);
+    finish_table(&l->sparse, data, n);
     wfc_free(w);
     return WFC_OK;
 }
@@ -155,9 +172,42 @@ static wfc_status all_weights(wfc_be_asm *a, const wfc_be_layer *l, const wfc_be
     return WFC_OK;
 }
 
+static uint8_t part(wfc_be_asm *a, uint32_t array, uint32_t offset_bytes, wfc_dtype type, uint8_t off, uint32_t n) {
+    wfc_be_mem m = {.array = array, .offset_bytes = offset_bytes, .type = (uint8_t)type, .off = off};
+    for (unsigned d = 0; d < 4; d++) {
+        m.len[d] = d == 3 ? n : 1;
+        m.stride[d] = d == 3;
+    }
+    return wfc_be_asm_mem(a, &m);
+}
+
+static wfc_status emit_gather(wfc_be_asm *a, const wfc_be_layer *l, const wfc_be_nest *nest,
+                              const int32_t *weight_stride, uint32_t acc_words, uint32_t table) {
+    uint32_t n = l->sparse.most, reach = 1;
+    if (n == 0) return WFC_OK;
+    const wfc_be_walk *d = nest->operand[0], *x = nest->operand[1];
+    for (unsigned v = 0; v < nest->vars; v++) {
+        int32_t step = x->stride[v];
+        if (weight_stride[v]) reach += (uint32_t)(step < 0 ? -step : step) * (nest->extent[v] - 1);
+    }
+    uint32_t first = x->offset_bytes + (uint32_t)(4 * lowest(x->stride, weight_stride, nest->extent, nest->vars));
+    uint32_t scratch = wfc_be_asm_scratch(a, 4 * n);
+    uint8_t products = part(a, scratch, 0, WFC_F32, 0, n);
+    wfc_be_asm_op(a, WFC_OP_VGAT, WFC_F32, products, part(a, x->array, first, WFC_F32, x->half_reg, reach),
+                  part(a, table, 4 * n, WFC_U16, 0, n), 0);
+    wfc_be_asm_op(a, WFC_OP_VMUL, WFC_F32, products, products, part(a, table, 0, WFC_F32, 0, n), 0);
+    wfc_insn add = {.op = WFC_OP_VSCATADD, .type = WFC_F32, .flags = WFC_FLAG_DROP, .a = products, .c = WFC_OPND_NONE};
+    add.d = part(a, d->array, d->offset_bytes, WFC_F32, d->half_reg, acc_words);
+    add.b = part(a, table, 6 * n, WFC_U16, 0, n);
+    wfc_be_asm_insn(a, &add);
+    wfc_be_asm_scratch_release(a, scratch);
+    return wfc_be_asm_status(a);
+}
+
 /* A descriptor has one offset register, and the table's offset takes it: two loops, one for each half. */
 wfc_status wfc_be_emit_sparse(wfc_be_asm *a, const wfc_be_layer *l, const wfc_be_nest *nest,
-                              const int32_t *weight_stride, uint32_t half_bytes, uint32_t table) {
+                              const int32_t *weight_stride, uint32_t half_bytes, uint32_t acc_words, uint32_t table) {
+    if (l->sparse.gather) return emit_gather(a, l, nest, weight_stride, acc_words, table);
     wfc_be_walk d, x;
     wfc_be_nest one = axpy(nest, weight_stride, &d, &x);
     uint8_t first = nest->first_reg, at = (uint8_t)(first + 3), half = nest->operand[1]->half_reg;

@@ -110,7 +110,8 @@ static void check_lengths(code_check *k, uint32_t pc) {
     }
     const wfc_desc *array = array_side < 0 ? NULL : desc_of(k, operands[array_side]);
     if (array && !changes_length(k, operands[array_side]) &&
-        (array->stride[3] != 1 || array->len[0] != 1 || array->len[1] != 1 || array->len[2] != 1))
+        ((array->stride[3] != 1 && array->len[3] != 1) || array->len[0] != 1 || array->len[1] != 1 ||
+         array->len[2] != 1))
         malformed(k, pc, "the array side of gather and scatter has one dimension of stride 1");
 }
 
