@@ -119,7 +119,8 @@ static wfc_status write_files(cli_context *c, const state *st, const wfc_program
     return s;
 }
 
-static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g) {
+static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g,
+                                const wfc_import *import) {
     const char *base = strrchr(model, '/');
     wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model, .sparse = st->sparse};
     wfc_program program;
@@ -127,6 +128,7 @@ static wfc_status compile_graph(cli_context *c, state *st, const char *model, co
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
     cli_stage(c, "sizing, placing and emitting");
     wfc_status s = wfc_be_compile(g, target, &opt, &c->diag, &program);
+    if (s == WFC_OK) s = wfc_import_intact(import, &c->diag); /* no weights are read from here on */
     if (s == WFC_OK) s = write_files(c, st, &program);
     if (s == WFC_OK) summary(c, st->output, &program);
     wfc_program_deinit(&program);
@@ -145,7 +147,7 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
     if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, import);
-    if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g);
+    if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g, import);
     wfc_graph_deinit(&g);
     wfc_import_destroy(import);
     wfc_target_deinit(&target);

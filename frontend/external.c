@@ -2,8 +2,12 @@
  *
  * A model is untrusted, and its `location` could name any file of the user. So: a relative path without "..", which
  * after resolving symbolic links still lies in the model's own folder, to a regular file. The resolved path is then
- * opened one component at a time without following links, so that a link put there in between does not help. */
+ * opened one component at a time without following links, so that a link put there in between does not help.
+ *
+ * Small files are read, so that a file that becomes shorter is noticed at once. From 256 MiB on they are mapped and
+ * read when a weight is used; wfc_import_intact tells what happened to them meanwhile. */
 #define _XOPEN_SOURCE 700 /* realpath */
+#include "frontend/mapped.h"
 #include "frontend/model.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -92,17 +96,11 @@ static int open_below(const char *folder, char *relative) {
 }
 
 static wfc_status read_whole(wfc_fe_model *m, const char *where, const char *location, int fd, wfc_fe_buffer *out) {
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return refuse(m, where, location, "it is not a regular file");
-    uint64_t total = (uint64_t)st.st_size; /* in sum, or one file under many spellings would fill the memory */
-    for (size_t i = 0; i < m->import->externals.count; i++) total += m->import->externals.data[i].data.size;
-    if (total > (uint64_t)WFC_FE_MAX_FILE_GIB << 30)
-        return refuse(m, where, location, "all external files together are larger than 8 GiB");
-    size_t size = (size_t)st.st_size, at = 0;
-    uint8_t *bytes = wfc_calloc(size + 1, 1);
+    size_t at = 0;
+    uint8_t *bytes = wfc_calloc(out->size + 1, 1);
     if (!bytes) return wfc_fail_memory(m->diag);
-    while (at < size) {
-        ssize_t n = read(fd, bytes + at, size - at);
+    while (at < out->size) {
+        ssize_t n = read(fd, bytes + at, out->size - at);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             wfc_free(bytes);
@@ -111,11 +109,31 @@ static wfc_status read_whole(wfc_fe_model *m, const char *where, const char *loc
         }
         at += (size_t)n;
     }
-    *out = (wfc_fe_buffer){bytes, size};
+    out->bytes = bytes;
     return WFC_OK;
 }
 
-static wfc_status load(wfc_fe_model *m, const char *where, const char *location, wfc_fe_buffer *out) {
+static wfc_status read_or_map(wfc_fe_model *m, const char *where, const char *location, int fd, wfc_fe_external *out) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return refuse(m, where, location, "it is not a regular file");
+    uint64_t total = (uint64_t)st.st_size, read_bytes = total; /* in sum: one file may have many spellings */
+    for (size_t i = 0; i < m->import->externals.count; i++) {
+        const wfc_fe_external *e = &m->import->externals.data[i];
+        total += e->data.size;
+        read_bytes += e->mapped ? 0 : e->data.size;
+    }
+    if (total > (uint64_t)WFC_FE_MAX_EXTERNAL_GIB << 30)
+        return refuse(m, where, location, "all external files together are larger than 4096 GiB");
+    out->data.size = (size_t)st.st_size;
+    out->mapped = read_bytes > (uint64_t)WFC_FE_MAX_READ_MIB << 20 && st.st_size > 0;
+    if (!out->mapped) return read_whole(m, where, location, fd, &out->data);
+    out->data.bytes = wfc_fe_map_file(fd, out->data.size);
+    if (out->data.bytes) return WFC_OK;
+    return wfc_fail(m->diag, WFC_ERR_IO, "WFC-E0106", where, "external data file '%s': it cannot be mapped: %s",
+                    location, strerror(errno));
+}
+
+static wfc_status load(wfc_fe_model *m, const char *where, const char *location, wfc_fe_external *out) {
     const char *why = bad_location(location);
     if (why) return refuse(m, where, location, why);
     char *folder = model_folder(m->path);
@@ -132,13 +150,34 @@ static wfc_status load(wfc_fe_model *m, const char *where, const char *location,
         status = refuse(m, where, location, "a symbolic link leads out of the folder");
     } else {
         int fd = open_below(folder, real + n + 1);
-        status = fd < 0 ? refuse(m, where, location, strerror(errno)) : read_whole(m, where, location, fd, out);
+        status = fd < 0 ? refuse(m, where, location, strerror(errno)) : read_or_map(m, where, location, fd, out);
         if (fd >= 0) close(fd);
     }
     free(real);
     wfc_free(joined);
     free(folder);
     return status;
+}
+
+void wfc_fe_external_free(wfc_fe_external *e) {
+    if (e->mapped)
+        wfc_fe_unmap_file(e->data.bytes);
+    else
+        wfc_free(e->data.bytes);
+    wfc_free(e->location);
+    *e = (wfc_fe_external){.location = NULL};
+}
+
+wfc_status wfc_import_intact(const wfc_import *im, wfc_diag *diag) {
+    for (size_t i = 0; i < im->externals.count; i++) {
+        const wfc_fe_external *e = &im->externals.data[i];
+        if (e->mapped && !wfc_fe_mapped_intact(e->data.bytes))
+            return wfc_fail(diag, WFC_ERR_IO, "WFC-E0106", e->location,
+                            "this external data file of %zu bytes became shorter while its weights were read. Leave it "
+                            "alone, and start again",
+                            e->data.size);
+    }
+    return WFC_OK;
 }
 
 static wfc_status find_or_load(wfc_fe_model *m, const char *where, const char *location, const wfc_fe_buffer **out) {
@@ -152,10 +191,10 @@ static wfc_status find_or_load(wfc_fe_model *m, const char *where, const char *l
     if (wfc_vec_reserve(&im->externals, 1) != WFC_OK) return wfc_fail_memory(m->diag);
     wfc_fe_external *e = &im->externals.data[im->externals.count];
     *e = (wfc_fe_external){.location = NULL};
-    WFC_TRY(load(m, where, location, &e->data));
+    WFC_TRY(load(m, where, location, e));
     e->location = wfc_strdup(location);
     if (!e->location) {
-        wfc_free(e->data.bytes);
+        wfc_fe_external_free(e);
         return wfc_fail_memory(m->diag);
     }
     im->externals.count++;

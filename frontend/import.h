@@ -24,10 +24,15 @@ typedef struct wfc_import wfc_import; /* keeps the bytes of the file alive that 
 WFC_MUST_USE wfc_status wfc_import_onnx(const char *path, const wfc_import_options *opt, wfc_diag *diag, wfc_graph *g,
                                         wfc_import **out_import);
 void wfc_import_destroy(wfc_import *im);
+/* Weights in large external files (above 256 MiB) are read when they are used, not at import. When such a file became
+ * shorter meanwhile, what is missing read as zeros, and this is WFC_ERR_IO (WFC-E0106): ask after the last use of the
+ * graph's constants and before anything made of them is kept. While such an import is there, the process' handler of
+ * SIGBUS is ours; it passes on what is not of these files. */
+WFC_MUST_USE wfc_status wfc_import_intact(const wfc_import *im, wfc_diag *diag);
 
 /* A constant tensor of the model that the import read or folded: an initializer, or what a node makes of constants.
- * Constants of the imported graph that are not an operator's own have the bytes of one of them: the same elements in the
- * same order, perhaps under another shape. */
+ * Constants of the imported graph that are not an operator's own have the bytes of one of them: the same elements in
+ * the same order, perhaps under another shape. */
 typedef struct wfc_import_tensor {
     char *name;       /* ONNX name of the value */
     bool initializer; /* else made by a node */

@@ -42,10 +42,7 @@ void wfc_fe_model_deinit(wfc_fe_model *m) {
 
 void wfc_import_destroy(wfc_import *im) {
     if (!im) return;
-    for (size_t i = 0; i < im->externals.count; i++) {
-        wfc_free(im->externals.data[i].location);
-        wfc_free(im->externals.data[i].data.bytes);
-    }
+    for (size_t i = 0; i < im->externals.count; i++) wfc_fe_external_free(&im->externals.data[i]);
     for (size_t i = 0; i < im->owned.count; i++) wfc_free(im->owned.data[i]);
     for (size_t i = 0; i < im->tensors.count; i++) wfc_free(im->tensors.data[i].name);
     wfc_vec_free(&im->tensors);

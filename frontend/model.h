@@ -10,10 +10,11 @@ typedef struct wfc_fe_buffer {
     size_t size;
 } wfc_fe_buffer;
 
-/* An external data file, loaded once. */
+/* An external data file, loaded once: read into memory, or mapped where it is large. */
 typedef struct wfc_fe_external {
     char *location; /* as written in the model */
     wfc_fe_buffer data;
+    bool mapped;
 } wfc_fe_external;
 
 /* Everything that constants of the graph may borrow. */
@@ -32,7 +33,11 @@ typedef struct wfc_fe_model {
     wfc_diag *diag;
 } wfc_fe_model;
 
-enum { WFC_FE_MAX_FILE_GIB = 8 }; /* largest model or external data file */
+enum {
+    WFC_FE_MAX_FILE_GIB = 8,        /* largest model file */
+    WFC_FE_MAX_EXTERNAL_GIB = 4096, /* all external data files together */
+    WFC_FE_MAX_READ_MIB = 256       /* of these, what is read into memory; the rest is mapped */
+};
 
 /* Reads, scans and unpacks `path`. On failure nothing is left. */
 WFC_MUST_USE wfc_status wfc_fe_model_load(wfc_fe_model *m, const char *path, const wfc_import_options *opt,
@@ -71,5 +76,6 @@ WFC_MUST_USE wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where,
 /* The bytes of a tensor stored outside the model file; see external.c for what is refused. */
 WFC_MUST_USE wfc_status wfc_fe_external_data(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t,
                                              const uint8_t **out_bytes, uint64_t *out_size);
+void wfc_fe_external_free(wfc_fe_external *e);
 
 #endif

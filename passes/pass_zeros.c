@@ -6,7 +6,7 @@
 #include "passes/prune.h"
 #include <string.h>
 
-static const uint64_t max_total_bytes = UINT64_C(1) << 30;
+static const uint64_t max_total_bytes = UINT64_C(512) << 20;
 
 /* Mask of constant w: *kept elements stay. NULL in *out when all do. */
 static wfc_status find_mask(wfc_graph *g, wfc_value w, const uint8_t **out, uint64_t *kept) {
@@ -69,7 +69,7 @@ static wfc_status run(wfc_graph *g, wfc_diag *diag) {
         if (size > left) {
             const wfc_node *r = reader_of(g, w.data[k]);
             wfc_diag_add(diag, WFC_NOTE, "WFC-N0284", r->loc_count ? r->locs[0] : r->name,
-                         "zeros are not looked for among these weights: with those before they are more than 1 GiB");
+                         "zeros are not looked for among these weights: with those before they are more than 512 MiB");
             continue;
         }
         left -= size;

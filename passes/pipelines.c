@@ -14,14 +14,15 @@ static const wfc_pass *const passes[] = {&wfc_pass_fold,
                                          &wfc_pass_fuse,
                                          NULL};
 
-/* identity opens ways for viewmerge and the other way round (a map that was the only thing between two views); fold
+/* viewmerge first, so that contracts read large transposed weights in place and fold need not copy them.
+ * identity opens ways for viewmerge and the other way round (a map that was the only thing between two views); fold
  * and identity before scalefold turn scalar operands into literals; scalefold leaves weights to fold and views to
  * merge, and so does concatpad. maxfirst after scalefold, so that a scaled bias moves too; splitreduce behind it, when
  * it is known what a global maximum reads. zeros when no pass makes weights any more. Unbatch and fuse see the final
  * graph. */
-static const char *const default_pipeline[] = {"fold",  "identity", "viewmerge", "identity", "scalefold", "concatpad",
-                                               "fold",  "identity", "viewmerge", "identity", "maxfirst",  "splitreduce",
-                                               "zeros", "unbatch",  "fuse",      NULL};
+static const char *const default_pipeline[] = {"viewmerge",   "fold",  "identity", "viewmerge", "identity", "scalefold",
+                                               "concatpad",   "fold",  "identity", "viewmerge", "identity", "maxfirst",
+                                               "splitreduce", "zeros", "unbatch",  "fuse",      NULL};
 
 const wfc_pass *const *wfc_pass_list(void) {
     return passes;

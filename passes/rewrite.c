@@ -42,9 +42,13 @@ void wfc_rewrite_abandon(wfc_rewrite *r) {
     r->count = 0;
 }
 
+/* Larger constants are not read through for this. */
+static const uint64_t max_splat_bytes = UINT64_C(64) << 20;
+
 bool wfc_const_splat(const wfc_graph *g, wfc_value v, double *out) {
     const wfc_node *n = &g->nodes.data[v.i];
     if (n->op != WFC_CORE_CONST || n->u.konst.data.size_bytes == 0) return false;
+    if (n->u.konst.data.size_bytes > max_splat_bytes) return false;
     unsigned size = wfc_dtype_bytes((wfc_dtype)n->dtype);
     const uint8_t *p = n->u.konst.data.bytes;
     for (uint64_t at = size; at < n->u.konst.data.size_bytes; at += size)

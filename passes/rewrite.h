@@ -22,7 +22,8 @@ WFC_MUST_USE wfc_status wfc_rewrite_merge_locs(wfc_graph *g, wfc_value from, wfc
 static inline bool wfc_is_const(const wfc_graph *g, wfc_value v) {
     return g->nodes.data[v.i].op == WFC_CORE_CONST;
 }
-/* A constant whose elements are all one value: true with *out set. NaN is none; integers beyond 2^53 neither. */
+/* A constant whose elements are all one value: true with *out set. NaN is none; integers beyond 2^53 and constants
+ * above 64 MiB neither. */
 bool wfc_const_splat(const wfc_graph *g, wfc_value v, double *out);
 /* Whether the affine expression is exactly variable `v`. */
 bool wfc_affine_is(const wfc_affine *f, uint32_t v);

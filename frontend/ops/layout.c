@@ -113,13 +113,19 @@ static wfc_status read_permutation(wfc_fe_ctx *c, const wfc_fe_node *n, uint8_t 
     return WFC_OK;
 }
 
+/* Copies are for small constants: of large ones, a model of many GiB would be read and held twice. At run time it is a
+ * view, which the contract that reads it takes over (viewmerge). */
+static bool too_large_to_copy(const wfc_fe_const *t) {
+    return t->dtype == WFC_F32 && t->elems > (UINT64_C(4) << 20) / sizeof(float);
+}
+
 static wfc_status convert_transpose(wfc_fe_ctx *c, wfc_fe_node *n) {
     const wfc_fe_value *v = wfc_fe_input(c, n, 0);
     uint8_t rank, perm[WFC_IR_MAX_RANK];
     int64_t in[WFC_IR_MAX_RANK], row[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK];
     wfc_fe_shape(c, v, &rank, in);
     WFC_TRY(read_permutation(c, n, rank, perm));
-    if (v->state == WFC_FE_CONST) {
+    if (v->state == WFC_FE_CONST && !too_large_to_copy(&v->konst)) {
         wfc_fe_const out;
         void *bytes;
         wfc_fe_row_major(rank, in, row);
