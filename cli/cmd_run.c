@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/data.h"
 #include "cli/run_report.h"
+#include "runtime/fast/fast.h"
 #include "runtime/host/run.h"
 #include "runtime/host/run_stats.h"
 #include "runtime/host/tensors.h"
@@ -23,6 +24,7 @@ enum {
     ID_STATS,
     ID_JITTER,
     ID_ENGINE,
+    ID_THREADS,
     ID_NO_SKIP,
     ID_MAX_CYCLES
 };
@@ -39,7 +41,8 @@ static const cli_option k_options[] = {
     {ID_SAMPLES, "samples", "N", "repeat the given samples up to N (or take the first N)"},
     {ID_STATS, "stats", "FILE.json", "write statistics; docs/statistics.md defines them"},
     {ID_JITTER, "jitter", "SEED", "perturb all latencies at random; outputs must not change"},
-    {ID_ENGINE, "engine", "NAME", "the simulator's engine: reference (the only one)"},
+    {ID_ENGINE, "engine", "fast|reference", "the simulator's engine; both give equal results"},
+    {ID_THREADS, "threads", "N", "threads of the fast engine, up to 64 (default 1); results are the same"},
     {ID_NO_SKIP, "no-skip", NULL, "visit idle PEs and routers too; results are the same"},
     {ID_MAX_CYCLES, "max-cycles", "N", "stop after N cycles (exit status 5)"},
     {0},
@@ -49,7 +52,7 @@ typedef struct state {
     const char *inputs[MAX_INPUTS];
     uint32_t input_count;
     const char *data, *output, *labels, *stats;
-    bool compare, tolerance_given;
+    bool compare, tolerance_given, engine_given;
     wfc_tolerance tolerance;
     wfc_host_options host;
 } state;
@@ -89,8 +92,14 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
         st->host.sim.jitter = true;
         return cli_number(c, "--jitter", value, 0, UINT64_MAX, &st->host.sim.jitter_seed);
     case ID_ENGINE:
-        if (strcmp(value, "reference") == 0) return WFC_OK;
-        return cli_usage_error(c, "--engine", "there is no engine '%s'; there is 'reference'", value);
+        st->engine_given = true;
+        st->host.engine = strcmp(value, "fast") == 0 ? wfc_fast_run : NULL;
+        if (st->host.engine || strcmp(value, "reference") == 0) return WFC_OK;
+        return cli_usage_error(c, "--engine", "there is no engine '%s'; there are 'fast' and 'reference'", value);
+    case ID_THREADS:
+        WFC_TRY(cli_number(c, "--threads", value, 1, WFC_FAST_MAX_THREADS, &n));
+        st->host.sim.threads = (uint32_t)n;
+        return WFC_OK;
     case ID_NO_SKIP: st->host.sim.no_skip = true; return WFC_OK;
     case ID_MAX_CYCLES: return cli_number(c, "--max-cycles", value, 1, UINT64_MAX, &st->host.sim.max_cycles);
     }

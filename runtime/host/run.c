@@ -19,7 +19,8 @@ size_t wfc_host_output_sample(const wfc_prog_tensor *t, wfc_dtype *out_dtype) {
 
 /* Simulates `samples` samples; *out_words receives the outputs. */
 static wfc_status simulate(const wfc_program *p, const wfc_host_samples *inputs, uint32_t given_count, uint32_t samples,
-                           const wfc_sim_options *opt, wfc_diag *diag, wfc_host_words *out_words, wfc_sim_result *out) {
+                           const wfc_host_options *opt, wfc_diag *diag, wfc_host_words *out_words,
+                           wfc_sim_result *out) {
     wfc_host_words in;
     WFC_TRY(wfc_host_words_init(p->inputs, p->input_count, samples, diag, &in));
     wfc_status s = wfc_host_words_init(p->outputs, p->output_count, samples, diag, out_words);
@@ -30,7 +31,7 @@ static wfc_status simulate(const wfc_program *p, const wfc_host_samples *inputs,
         wfc_sim_io io = {.samples = samples,
                          .inputs = (const uint32_t *const *)in.streams,
                          .outputs = (uint32_t *const *)out_words->streams};
-        s = wfc_sim_run(p, opt, &io, diag, out);
+        s = (opt->engine ? opt->engine : wfc_sim_run)(p, &opt->sim, &io, diag, out);
     }
     wfc_host_words_deinit(&in);
     return s;
@@ -85,7 +86,7 @@ static wfc_status check_program(const wfc_program *p, wfc_diag *diag) {
 }
 
 /* First word injected to last word collected, with nothing before or behind it. */
-static wfc_status measure_latency(const wfc_program *p, const wfc_host_samples *inputs, const wfc_sim_options *opt,
+static wfc_status measure_latency(const wfc_program *p, const wfc_host_samples *inputs, const wfc_host_options *opt,
                                   wfc_diag *diag, wfc_host_run *out) {
     wfc_host_words words = {0};
     wfc_sim_result alone = {0};
@@ -103,7 +104,7 @@ static wfc_status execute(const wfc_program *p, const wfc_host_samples *inputs, 
                           wfc_diag *diag, wfc_host_run *out) {
     wfc_host_words words = {0};
     out->expected_words = wfc_host_sample_words(p->inputs, p->input_count) * out->samples;
-    wfc_status s = simulate(p, inputs, out->given_samples, out->samples, &opt->sim, diag, &words, &out->sim);
+    wfc_status s = simulate(p, inputs, out->given_samples, out->samples, opt, diag, &words, &out->sim);
     if (s == WFC_OK && out->sim.words_injected != out->expected_words)
         s = wfc_fail(diag, WFC_ERR_INTERNAL, "WFC-E0827", p->model_name,
                      "%" PRIu64 " words were injected where the inputs have %" PRIu64, out->sim.words_injected,
@@ -111,7 +112,7 @@ static wfc_status execute(const wfc_program *p, const wfc_host_samples *inputs, 
     if (s == WFC_OK) s = collect(p, out->samples, &words, diag, &out->outputs);
     wfc_host_words_deinit(&words);
     if (s != WFC_OK) return s;
-    if (out->samples > 1) return opt->latency ? measure_latency(p, inputs, &opt->sim, diag, out) : WFC_OK;
+    if (out->samples > 1) return opt->latency ? measure_latency(p, inputs, opt, diag, out) : WFC_OK;
     out->latency_cycles = out->sim.completion_cycles[0] - out->sim.first_inject_cycle;
     out->has_latency = true;
     return WFC_OK;

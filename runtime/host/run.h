@@ -11,10 +11,13 @@
 #include "runtime/host/tensors.h"
 #include "runtime/sim/sim.h"
 
+typedef wfc_status (*wfc_host_engine)(const wfc_program *p, const wfc_sim_options *opt, const wfc_sim_io *io,
+                                      wfc_diag *diag, wfc_sim_result *out);
 typedef struct wfc_host_options {
     uint32_t samples; /* 0: as many as are given; else the given ones are repeated, or cut, to this many */
     bool latency;     /* also run the first sample alone; where one sample is all there is, it is measured anyway */
     wfc_sim_options sim;
+    wfc_host_engine engine; /* NULL: wfc_sim_run, the reference engine */
 } wfc_host_options;
 
 /* The data of every sample of one tensor, in order over all sets; borrows the tensors. */

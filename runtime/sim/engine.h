@@ -141,7 +141,7 @@ typedef struct pe {
     const class_info *info; /* NULL: router only */
     context *ctx;
     uint64_t datapath_free, group_cycle, accounted;
-    uint32_t group_cycles, group_busy;
+    uint32_t group_busy;
     uint32_t in_nonempty;
     uint8_t task; /* NONE8: main idle */
     uint8_t pointer, depth;
@@ -218,10 +218,11 @@ typedef struct wfc_engine {
     router *routers;
     pe *pes;
     chan *chans;
-    uint32_t chan_count;
+    uint32_t chan_count, slot_count;
     word *words;
     slot_state *slots;
     uint32_t *out_chans;
+    const uint32_t *chan_place; /* what operands hold instead of a channel's index; NULL: the index */
     route_set *sets;
     class_info *classes;
     context *contexts;
@@ -234,6 +235,7 @@ typedef struct wfc_engine {
 
     uint64_t now, end; /* end: last collection, once all are granted */
     uint64_t last_action, last_moved;
+    bool no_fabric; /* an engine with channels and slots of its own (runtime/fast): sim_load leaves them out */
     uint64_t *wake; /* by entity: earliest wake-up */
     uint32_t entities;
     wheel_slot wheel[WHEEL];
@@ -280,7 +282,11 @@ uint32_t sim_jitter(const wfc_engine *e, uint32_t place, uint32_t count, uint32_
 
 /* load.c */
 wfc_status sim_load(wfc_engine *e);
+wfc_status sim_load_fabric(wfc_engine *e); /* channels and slots; part of sim_load unless no_fabric */
 void sim_unload(wfc_engine *e);
+uint32_t sim_neighbour(const wfc_engine *e, uint32_t node, unsigned port); /* NONE32: no PE of the program is there */
+/* Capacity and latency (rule 2) of the router channel (in-port, colour), into ch. */
+void sim_router_chan(const wfc_engine *e, uint32_t node, unsigned port, unsigned colour, chan *ch);
 void sim_desc_prepare(const class_info *info, desc_info *d); /* fills all but raw; issue.c */
 
 /* fabric.c */
@@ -303,8 +309,18 @@ void host_unload(wfc_engine *e);
 void port_visit(wfc_engine *e, uint32_t index);
 void host_collect(wfc_engine *e, uint32_t stream, uint32_t value, bool ctl);
 
+/* sim.c */
+wfc_status sim_read_probes(const wfc_engine *e, wfc_sim_probe *probes, uint32_t count);
+
 /* pe.c */
 void pe_visit(wfc_engine *e, uint32_t node);
+/* Its parts that no channel takes part in. Brings contexts to S(now): the finished one, empty vectors whose overhead is
+ * over, a dispatched task's first one. */
+void pe_advance(wfc_engine *e, pe *p);
+void pe_start_task(wfc_engine *e, pe *p, unsigned id, uint32_t value); /* value: the word of a data task */
+void pe_execute(wfc_engine *e, pe *p, unsigned k);                     /* a group of context k */
+/* Context k has started a group: datapath, pointer, account. */
+void pe_group_started(wfc_engine *e, pe *p, unsigned k, uint32_t cycles, uint32_t busy, bool last);
 uint64_t pe_held_until(wfc_engine *e, pe *p, uint64_t from, uint32_t overhead);
 
 /* issue.c: captures the operands of a vector or fabric instruction into ctx; false: trapped. */
@@ -321,6 +337,10 @@ uint32_t exec_scalar(wfc_engine *e, pe *p, const wfc_insn *in);
 void vec_run(wfc_engine *e, pe *p, context *c); /* whole effect of a memory-only instruction */
 bool queue_ready(const wfc_engine *e, const pe *p, const context *c, bool *out_no_input);
 void queue_group(wfc_engine *e, pe *p, context *c); /* one group; sets c->groups_left to 0 after the last */
+/* One element of an instruction with queues, whose words are in the operands' `value`. */
+void queue_element(wfc_engine *e, pe *p, context *c);
+/* vsendnz: whether the group at hand pushes a word. */
+bool queue_sends_now(const pe *p, const context *c);
 
 /* convert.c: element forms */
 uint32_t elem_widen(wfc_dtype t, uint32_t bits);                                    /* raw bits to the 32-bit form */

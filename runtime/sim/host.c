@@ -54,7 +54,7 @@ static wfc_status load_input(wfc_engine *e, const wfc_prog_tensor *t, const wfc_
     if (!streams) return wfc_fail_memory(e->diag);
     po->streams = streams;
     po->streams[po->count++] = index;
-    e->chans[c].pusher = 2 * e->nodes + k;
+    if (!e->no_fabric) e->chans[c].pusher = 2 * e->nodes + k;
     e->ins[index] = (in_stream){e->io->inputs[index], 0, (uint64_t)s->words * e->io->samples, c};
     if (e->ins[index].total) e->ins_open++;
     e->in_count++;
@@ -65,9 +65,11 @@ static wfc_status load_output(wfc_engine *e, const wfc_prog_tensor *t, const wfc
     uint32_t node, index = e->out_count;
     route_slot *slot = edge_slot(e, s, &node);
     if (!slot) return bad_stream(e, t, s, "no router sends to it there");
-    slot_state *st = &e->slots[e->routers[node].slot0 + (uint32_t)(slot - e->routers[node].set->slots)];
-    if (st->dst[edge_port(s)] != NONE32) return bad_stream(e, t, s, "another output stream has the same colour");
-    st->dst[edge_port(s)] = DST_COLLECT | index;
+    if (!e->no_fabric) {
+        slot_state *st = &e->slots[e->routers[node].slot0 + (uint32_t)(slot - e->routers[node].set->slots)];
+        if (st->dst[edge_port(s)] != NONE32) return bad_stream(e, t, s, "another output stream has the same colour");
+        st->dst[edge_port(s)] = DST_COLLECT | index;
+    }
     e->outs[index] = (out_stream){.words = e->io->outputs[index],
                                   .total = (uint64_t)s->words * e->io->samples,
                                   .per_sample = s->words,
@@ -77,6 +79,19 @@ static wfc_status load_output(wfc_engine *e, const wfc_prog_tensor *t, const wfc
                                   .row = s->row};
     if (e->outs[index].total) e->outs_open++;
     e->out_count++;
+    return WFC_OK;
+}
+
+static wfc_status load_wakes(wfc_engine *e) {
+    e->entities = 2 * e->nodes + e->port_count;
+    e->wake = wfc_calloc(e->entities, sizeof *e->wake);
+    if (!e->wake) return wfc_fail_memory(e->diag);
+    for (uint32_t i = 0; i < e->entities; i++) e->wake[i] = NEVER;
+    if (!e->opt.no_skip) return WFC_OK;
+    e->all = wfc_calloc(e->entities, sizeof *e->all);
+    e->is_due = wfc_calloc(e->entities, sizeof *e->is_due);
+    if (!e->all || !e->is_due) return wfc_fail_memory(e->diag);
+    for (uint32_t i = 0; i < e->entities; i++) e->all[i] = i;
     return WFC_OK;
 }
 
@@ -97,16 +112,7 @@ wfc_status host_load(wfc_engine *e) {
     for (uint32_t i = 0; i < p->output_count; i++)
         for (uint32_t k = 0; k < p->outputs[i].stream_count; k++)
             WFC_TRY(load_output(e, &p->outputs[i], &p->outputs[i].streams[k]));
-    e->entities = 2 * e->nodes + e->port_count;
-    uint64_t *wake = wfc_calloc(e->entities, sizeof *wake);
-    e->wake = wake;
-    e->all = wfc_calloc(e->entities, sizeof *e->all);
-    e->is_due = wfc_calloc(e->entities, sizeof *e->is_due);
-    if (!wake || !e->all || !e->is_due) return wfc_fail_memory(e->diag);
-    for (uint32_t i = 0; i < e->entities; i++) {
-        wake[i] = NEVER;
-        e->all[i] = i;
-    }
+    if (!e->no_fabric) WFC_TRY(load_wakes(e));
     if (outs && e->outs_open == 0 && e->ins_open == 0) e->end = 0; /* nothing to wait for: no samples */
     return WFC_OK;
 }

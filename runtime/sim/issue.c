@@ -136,6 +136,7 @@ static bool capture_queue(wfc_engine *e, const pe *p, unsigned k, uint32_t pc, c
     o->queue = (uint8_t)q;
     o->chan = in ? p->in_chan0 + local[q] : e->out_chans[p->out_chan0 + local[q]];
     if (o->chan == NONE32) sim_trap(e, p, k, pc, "output queue %u: the router does not take its colour from the PE", q);
+    if (e->chan_place && o->chan != NONE32) o->chan = e->chan_place[o->chan];
     return o->chan != NONE32;
 }
 

@@ -154,8 +154,7 @@ static uint32_t at_least_1(uint32_t latency) {
     return latency ? latency : 1;
 }
 
-/* Depth and latency of a channel; rule 2. */
-static void router_chan(const wfc_engine *e, uint32_t node, unsigned port, unsigned colour, chan *ch) {
+void sim_router_chan(const wfc_engine *e, uint32_t node, unsigned port, unsigned colour, chan *ch) {
     const wfc_target *t = e->target;
     const wfc_prog_pe *pp = &e->p->pes[node];
     uint32_t latency = at_least_1(t->hop_latency), depth = t->router_depth;
@@ -173,7 +172,7 @@ static void router_chan(const wfc_engine *e, uint32_t node, unsigned port, unsig
 
 static const int DX[4] = {0, 1, 0, -1}, DY[4] = {-1, 0, 1, 0};
 
-static uint32_t neighbour(const wfc_engine *e, uint32_t node, unsigned port) {
+uint32_t sim_neighbour(const wfc_engine *e, uint32_t node, unsigned port) {
     int x = e->p->pes[node].x + DX[port], y = e->p->pes[node].y + DY[port];
     if (x < 0 || y < 0 || x >= e->target->width || y >= e->target->height) return NONE32;
     return e->grid[(size_t)y * e->target->width + (size_t)x] - 1;
@@ -188,7 +187,7 @@ static uint32_t destination(const wfc_engine *e, uint32_t node, unsigned port, u
                 return e->pes[node].in_chan0 + ci->in_local[ci->cls->in_queues[i].queue];
         return NONE32;
     }
-    uint32_t other = neighbour(e, node, port);
+    uint32_t other = sim_neighbour(e, node, port);
     if (other == NONE32 || !e->routers[other].set) return NONE32;
     const route_set *set = e->routers[other].set;
     unsigned slot = set->slot_of[colour];
@@ -197,7 +196,7 @@ static uint32_t destination(const wfc_engine *e, uint32_t node, unsigned port, u
 }
 
 typedef struct totals {
-    size_t chans, words, slots, outs, contexts, memory;
+    size_t chans, slots, outs, contexts, memory;
 } totals;
 
 /* First pass: what each node needs, as offsets. */
@@ -239,7 +238,7 @@ static void place_chan(wfc_engine *e, uint32_t c, size_t *words) {
     *words += e->chans[c].cap;
 }
 
-static void build_chans(wfc_engine *e, totals *n) {
+static void build_chans(wfc_engine *e, size_t *words) {
     for (uint32_t i = 0; i < e->nodes; i++) {
         const router *r = &e->routers[i];
         const pe *p = &e->pes[i];
@@ -249,10 +248,10 @@ static void build_chans(wfc_engine *e, totals *n) {
             ch->colour = r->set->slots[r->set->local_slot[l]].route->colour;
             ch->local = (uint8_t)l;
             ch->popper = ent_router(i);
-            router_chan(e, i, port, ch->colour, ch);
-            uint32_t other = port == WFC_PORT_R ? i : neighbour(e, i, port);
+            sim_router_chan(e, i, port, ch->colour, ch);
+            uint32_t other = port == WFC_PORT_R ? i : sim_neighbour(e, i, port);
             ch->pusher = port == WFC_PORT_R ? ent_pe(i) : other == NONE32 ? ent_router(i) : ent_router(other);
-            place_chan(e, r->chan0 + l, &n->words);
+            place_chan(e, r->chan0 + l, words);
         }
         for (uint32_t q = 0; p->info && q < p->info->in_count; q++) {
             chan *ch = &e->chans[p->in_chan0 + q];
@@ -262,7 +261,7 @@ static void build_chans(wfc_engine *e, totals *n) {
             ch->pusher = ent_router(i);
             ch->latency = (uint16_t)at_least_1(e->target->ramp_latency);
             ch->cap = (uint16_t)(e->target->in_depth[p->info->in_queue[q]] + ch->latency);
-            place_chan(e, p->in_chan0 + q, &n->words);
+            place_chan(e, p->in_chan0 + q, words);
         }
     }
 }
@@ -277,6 +276,12 @@ static void build_slots(wfc_engine *e) {
             st->position = rt->initial;
             for (unsigned port = 0; port < WFC_PORTS; port++) st->dst[port] = destination(e, i, port, rt->colour);
         }
+    }
+}
+
+static void build_outs(wfc_engine *e) {
+    for (uint32_t i = 0; i < e->nodes; i++) {
+        const router *r = &e->routers[i];
         const pe *p = &e->pes[i];
         for (uint32_t q = 0; p->info && q < p->info->out_count; q++) {
             unsigned colour = p->info->out_colour[q];
@@ -331,22 +336,31 @@ static wfc_status load_tables(wfc_engine *e) {
     return WFC_OK;
 }
 
+wfc_status sim_load_fabric(wfc_engine *e) {
+    e->chans = wfc_calloc(e->chan_count, sizeof *e->chans);
+    e->slots = wfc_calloc(e->slot_count, sizeof *e->slots);
+    if (!e->chans || !e->slots) return wfc_fail_memory(e->diag);
+    size_t words = 0;
+    build_chans(e, &words);
+    if (words > UINT32_MAX) return bad(e, "fabric", "too many words of queue storage");
+    e->words = wfc_calloc(words, sizeof *e->words);
+    if (!e->words) return wfc_fail_memory(e->diag);
+    build_slots(e);
+    return WFC_OK;
+}
+
 wfc_status sim_load(wfc_engine *e) {
     totals n = {0};
     WFC_TRY(load_tables(e));
     WFC_TRY(lay_out(e, &n));
     e->chan_count = (uint32_t)n.chans;
-    e->chans = wfc_calloc(n.chans, sizeof *e->chans);
-    e->slots = wfc_calloc(n.slots, sizeof *e->slots);
+    e->slot_count = (uint32_t)n.slots;
     e->out_chans = wfc_calloc(n.outs, sizeof *e->out_chans);
     e->contexts = wfc_calloc(n.contexts, sizeof *e->contexts);
     e->memory = wfc_calloc(n.memory, 1);
-    if (!e->chans || !e->slots || !e->out_chans || !e->contexts || !e->memory) return wfc_fail_memory(e->diag);
-    build_chans(e, &n);
-    if (n.words > UINT32_MAX) return bad(e, "fabric", "too many words of queue storage");
-    e->words = wfc_calloc(n.words, sizeof *e->words);
-    if (!e->words) return wfc_fail_memory(e->diag);
-    build_slots(e);
+    if (!e->out_chans || !e->contexts || !e->memory) return wfc_fail_memory(e->diag);
+    build_outs(e);
+    if (!e->no_fabric) WFC_TRY(sim_load_fabric(e));
     size_t contexts = 0, memory = 0;
     for (uint32_t i = 0; i < e->nodes; i++)
         if (e->pes[i].info) WFC_TRY(build_pe(e, &e->pes[i], &contexts, &memory));

@@ -78,8 +78,7 @@ static void finish(wfc_engine *e, pe *p, unsigned k) {
     next_main(e, p, scalar ? p->next_pc : p->pc + 1);
 }
 
-/* Brings contexts to S(now): the finished one, empty vectors whose overhead is over, a dispatched task's first one. */
-static void advance(wfc_engine *e, pe *p) {
+void pe_advance(wfc_engine *e, pe *p) {
     if (p->finishing != NONE8 && e->now >= p->datapath_free) {
         unsigned k = p->finishing;
         p->finishing = NONE8;
@@ -114,12 +113,17 @@ static void dispatch(wfc_engine *e, pe *p) {
     if (!tasks) return;
     unsigned id = low_bit(tasks);
     const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
+    bool data = t->kind == WFC_TASK_DATA;
+    pe_start_task(e, p, id, data ? chan_pop(e, p->in_chan0 + p->info->in_local[t->queue]).value : 0);
+}
+
+void pe_start_task(wfc_engine *e, pe *p, unsigned id, uint32_t value) {
+    const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
     if (t->kind == WFC_TASK_DATA) {
-        word w = chan_pop(e, p->in_chan0 + p->info->in_local[t->queue]);
-        p->r[1] = w.value;
+        p->r[1] = value;
         if (t->flags & WFC_TASK_SPLIT) {
-            p->r[1] = w.value & 0xffff;
-            p->r[2] = elem_widen(WFC_F16, w.value >> 16);
+            p->r[1] = value & 0xffff;
+            p->r[2] = elem_widen(WFC_F16, value >> 16);
         }
     } else {
         p->active &= ~(1ull << id);
@@ -176,7 +180,7 @@ static void issue_async(wfc_engine *e, pe *p, const context *c) {
     if (u->groups_left == 0 && p->ready_at[k] == e->now + 1) p->ready_at[k]++;
 }
 
-static void execute(wfc_engine *e, pe *p, unsigned k) {
+void pe_execute(wfc_engine *e, pe *p, unsigned k) {
     context *c = &p->ctx[k];
     uint32_t cycles = 1, busy = 1;
     bool last = true;
@@ -199,9 +203,12 @@ static void execute(wfc_engine *e, pe *p, unsigned k) {
             cycles = busy = exec_scalar(e, p, c->insn);
         p->ran = true;
     }
+    pe_group_started(e, p, k, cycles, busy, last);
+}
+
+void pe_group_started(wfc_engine *e, pe *p, unsigned k, uint32_t cycles, uint32_t busy, bool last) {
     p->pointer = (uint8_t)((k + 1) % WFC_NUM_CONTEXTS);
     p->group_cycle = e->now;
-    p->group_cycles = cycles;
     p->group_busy = busy;
     p->datapath_free = e->now + cycles;
     if (last) p->finishing = (uint8_t)k;
@@ -267,7 +274,7 @@ void pe_visit(wfc_engine *e, uint32_t node) {
     if (!p->info) return;
     stats_settle(e, p, e->now);
     p->batch = NONE8;
-    advance(e, p);
+    pe_advance(e, p);
     if (e->trap.set) return;
     uint32_t before = p->in_nonempty;
     bool idle = p->task == NONE8;
@@ -275,7 +282,7 @@ void pe_visit(wfc_engine *e, uint32_t node) {
     bool popped = idle && p->task != NONE8;
     uint64_t activated = before ? take_control_words(e, p) : 0;
     unsigned k = NONE8;
-    if (e->now >= p->datapath_free && (k = select_context(e, p, e->now, NONE8)) != NONE8) execute(e, p, k);
+    if (e->now >= p->datapath_free && (k = select_context(e, p, e->now, NONE8)) != NONE8) pe_execute(e, p, k);
     p->active |= activated;
     if (k == NONE8) p->lost = (uint8_t)lost_cause(e, p);
     uint64_t next = next_visit(e, p, k, popped || activated);

@@ -34,8 +34,7 @@ static bool data_left(const context *c) {
     return c->left > 0;
 }
 
-/* vsendnz: whether the group at hand pushes a word. */
-static bool sends_now(const pe *p, const context *c) {
+bool queue_sends_now(const pe *p, const context *c) {
     if (!data_left(c) || c->has_index) return true;
     return (elem_load(at_operand(p, &c->a), (wfc_dtype)c->a.type) & 0x7fffffffu) != 0;
 }
@@ -49,7 +48,7 @@ bool queue_ready(const wfc_engine *e, const pe *p, const context *c, bool *out_n
     *out_no_input = data_left(c) && !(has_data(e, &c->a) && has_data(e, &c->b));
     if (*out_no_input) return false;
     if (c->d.kind != OPND_OUT) return true;
-    if (c->insn->op == WFC_OP_VSENDNZ && !sends_now(p, c)) return true;
+    if (c->insn->op == WFC_OP_VSENDNZ && !queue_sends_now(p, c)) return true;
     return chan_can_push(e, c->d.chan);
 }
 
@@ -85,9 +84,9 @@ static void fill(wfc_engine *e, context *c, operand *o) {
     if (c->d.kind != OPND_OUT && (o == &c->a || c->a.kind != OPND_IN)) c->words_done++;
 }
 
-/* One element of an ordinary instruction, its reduction or its gather. */
-static void element(wfc_engine *e, pe *p, context *c, kernel_fn f) {
+void queue_element(wfc_engine *e, pe *p, context *c) {
     const unsigned op = c->insn->op;
+    kernel_fn f = kernel_find(op, (wfc_dtype)c->insn->type);
     if (op >= WFC_OP_VGAT && op <= WFC_OP_VSCATMIN) {
         gather_scatter(e, p, c);
         return;
@@ -115,12 +114,11 @@ void queue_group(wfc_engine *e, pe *p, context *c) {
         send_nonzero(e, p, c);
     } else {
         uint32_t n = c->left < c->width ? c->left : c->width;
-        kernel_fn f = kernel_find(c->insn->op, (wfc_dtype)c->insn->type);
         fill(e, c, &c->a);
         fill(e, c, &c->b);
         if (c->d.kind == OPND_OUT) c->d.value = c->d.sub = 0;
         count_macs(e, p, c, n);
-        for (uint32_t i = 0; i < n && !e->trap.set; i++, c->left--) element(e, p, c, f);
+        for (uint32_t i = 0; i < n && !e->trap.set; i++, c->left--) queue_element(e, p, c);
         if (c->d.kind == OPND_OUT && !e->trap.set) send(e, c, c->d.value, false);
     }
     c->groups_left = c->left + (c->ctl != 0); /* exact only in being 0 or not */

@@ -203,7 +203,7 @@ static wfc_status run_loop(wfc_engine *e) {
     return WFC_OK;
 }
 
-static wfc_status read_probes(const wfc_engine *e, wfc_sim_probe *probes, uint32_t count) {
+wfc_status sim_read_probes(const wfc_engine *e, wfc_sim_probe *probes, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const wfc_sim_probe *q = &probes[i];
         bool inside = q->x < e->target->width && q->y < e->target->height;
@@ -230,7 +230,7 @@ static wfc_status run(wfc_engine *e, wfc_sim_probe *probes, uint32_t probe_count
     if (e->hooks) e->hooks->missed_wakes = e->missed_wakes;
     WFC_TRY(s);
     stats_finish(e);
-    return read_probes(e, probes, probe_count);
+    return sim_read_probes(e, probes, probe_count);
 }
 
 wfc_status wfc_sim_run_hooked(const wfc_program *p, const wfc_sim_options *opt, const wfc_sim_io *io,

@@ -24,6 +24,7 @@ typedef struct wfc_sim_options {
     bool jitter;  /* perturb hop, ramp and overhead latencies at random */
     uint64_t jitter_seed;
     uint64_t max_cycles; /* 0: no limit beyond the watchdog */
+    uint32_t threads;    /* of the fast engine; 0: one */
     bool event_hash;     /* per-run hash over (cycle, router, colour, payload) of every grant */
     void (*progress)(void *ctx, uint64_t cycle, uint32_t samples_done);
     void *progress_ctx; /* about every 0.2 s of host time; may be NULL */

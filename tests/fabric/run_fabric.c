@@ -15,9 +15,12 @@
  *
  * `run_fabric --random FIRST COUNT` does the same with generated programs (random_program.c), which expect nothing but
  * that. Every file runs plainly, with no_skip, and both again with shuffled visits: cycles, causes, event hashes,
- * memory and outputs must be equal and no wake-up missed. Three jitter seeds follow: memory and outputs must be equal.
+ * memory and outputs must be equal and no wake-up missed; all of that and every statistic on the fast engine with 1, 2
+ * and 3 threads. Three jitter seeds follow: memory and outputs must be equal. `--fast FIRST COUNT` compares generated
+ * programs plainly on both engines, nothing else.
  */
 #include "random_program.h"
+#include "runtime/fast/fast.h"
 #include "runtime/sim/sim_test.h"
 #include "support/file.h"
 
@@ -135,6 +138,7 @@ static void prepare(test *t) {
     for (uint32_t i = 0; i < p->pe_count; i++) t->code_pes += p->pes[i].class_index != UINT32_MAX;
 }
 
+/* With opt.threads on the fast engine. */
 static outcome run(test *t, wfc_sim_options opt, uint64_t shuffle) {
     outcome o = {.hooks = {.shuffle_seed = shuffle}};
     size_t sram = t->p.target.sram_bytes;
@@ -153,8 +157,9 @@ static outcome run(test *t, wfc_sim_options opt, uint64_t shuffle) {
     wfc_diag diag;
     wfc_diag_init(&diag);
     opt.event_hash = true;
-    o.status =
-        wfc_sim_run_hooked(&t->p, &opt, t->in_count + t->out_count ? &io : NULL, probes, n, &o.hooks, &diag, &o.r);
+    const wfc_sim_io *given = t->in_count + t->out_count ? &io : NULL;
+    o.status = opt.threads ? wfc_fast_run_probed(&t->p, &opt, given, probes, n, &diag, &o.r)
+                           : wfc_sim_run_hooked(&t->p, &opt, given, probes, n, &o.hooks, &diag, &o.r);
     o.messages = all_messages(&diag);
     wfc_diag_deinit(&diag);
     free(probes);
@@ -188,6 +193,31 @@ static void compare_all(test *t, const char *what, const outcome *a, const outco
     if (a->r.event_hash != b->r.event_hash) fail(t, "%s: event hash differs", what);
     if (memcmp(a->r.layer_cause, b->r.layer_cause, t->p.layer_count * sizeof *a->r.layer_cause))
         fail(t, "%s: causes differ", what);
+}
+
+static void compare_statistics(test *t, const char *what, const outcome *a, const outcome *b) {
+    if (a->status != WFC_OK || b->status != WFC_OK) return;
+    const wfc_sim_result *r = &a->r, *q = &b->r;
+    if (r->wavelet_hops != q->wavelet_hops || r->macs_executed != q->macs_executed ||
+        r->words_injected != q->words_injected || r->words_collected != q->words_collected ||
+        r->instructions != q->instructions || r->pe_cycles != q->pe_cycles || r->pe_active != q->pe_active ||
+        r->first_inject_cycle != q->first_inject_cycle)
+        fail(t, "%s: statistics differ", what);
+    if (memcmp(r->layer_macs_executed, q->layer_macs_executed, t->p.layer_count * sizeof *r->layer_macs_executed))
+        fail(t, "%s: MACs of layers differ", what);
+    if (t->in_count + t->out_count &&
+        memcmp(r->completion_cycles, q->completion_cycles, t->samples * sizeof *r->completion_cycles))
+        fail(t, "%s: completion cycles differ", what);
+}
+
+static void compare_engines(test *t, const outcome *plain) {
+    static const char *const names[] = {"", "fast", "fast, 2 threads", "fast, 3 threads"};
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        outcome o = run(t, (wfc_sim_options){.max_cycles = 1000000, .threads = threads}, 0);
+        compare_all(t, names[threads], plain, &o);
+        compare_statistics(t, names[threads], plain, &o);
+        drop(&o);
+    }
 }
 
 /* Every cycle of every PE with code has exactly one cause. */
@@ -339,10 +369,10 @@ static void check_outcome(test *t, const outcome *o) {
 }
 
 /* Out of memory is a status, wherever it happens. */
-static void fail_allocations(test *t) {
+static void fail_allocations(test *t, uint32_t threads) {
     for (size_t n = 1; n < 10000; n++) {
         wfc_mem_fail_nth(n);
-        outcome o = run(t, (wfc_sim_options){0}, 0);
+        outcome o = run(t, (wfc_sim_options){.threads = threads}, 0);
         wfc_mem_fail_nth(0);
         wfc_status s = o.status;
         drop(&o);
@@ -370,6 +400,7 @@ static void run_all(test *t, bool generated) {
         compare_all(t, modes[i].name, &plain, &o);
         drop(&o);
     }
+    compare_engines(t, &plain);
     bool timing = each_line(t, ";timing", NULL, NULL) > 0;
     for (uint64_t seed = 1; seed <= 3 && !timing; seed++) {
         char name[32];
@@ -379,7 +410,10 @@ static void run_all(test *t, bool generated) {
         drop(&o);
     }
     drop(&plain);
-    if (each_line(t, ";allocations", NULL, NULL)) fail_allocations(t);
+    if (each_line(t, ";allocations", NULL, NULL)) {
+        fail_allocations(t, 0);
+        fail_allocations(t, 1);
+    }
 }
 
 static void run_file(test *t) {
@@ -407,7 +441,14 @@ static void run_file(test *t) {
     wfc_free(bytes);
 }
 
-static int run_random(uint64_t first, uint64_t count) {
+static void run_engines(test *t) {
+    outcome plain = run(t, (wfc_sim_options){.max_cycles = 1000000}, 0);
+    t->ended_well = plain.status == WFC_OK;
+    compare_engines(t, &plain);
+    drop(&plain);
+}
+
+static int run_random(uint64_t first, uint64_t count, bool engines) {
     int failures = 0, well = 0;
     for (uint64_t seed = first; seed < first + count && failures < 5; seed++) {
         char name[32];
@@ -424,7 +465,10 @@ static int run_random(uint64_t first, uint64_t count) {
         if (parsed) s = wfc_program_verify(&t.p, &diag);
         if (s == WFC_OK) {
             prepare(&t);
-            run_all(&t, true);
+            if (engines)
+                run_engines(&t);
+            else
+                run_all(&t, true);
         } else {
             char *messages = all_messages(&diag);
             fail(&t, "not a program:\n%s", messages);
@@ -444,13 +488,13 @@ static int run_random(uint64_t first, uint64_t count) {
 
 int main(int argc, char **argv) {
     int failures = 0;
-    if (argc == 4 && strcmp(argv[1], "--random") == 0)
-        return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+    if (argc == 4 && (!strcmp(argv[1], "--random") || !strcmp(argv[1], "--fast")))
+        return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), !strcmp(argv[1], "--fast"));
     for (int i = 1; i < argc; i++) {
         test t = {.path = argv[i]};
         run_file(&t);
         failures += t.failures;
     }
-    if (argc < 2) printf("usage: run_fabric TEST.wasm... | --random FIRST COUNT\n");
+    if (argc < 2) printf("usage: run_fabric TEST.wasm... | --random FIRST COUNT | --fast FIRST COUNT\n");
     return failures || argc < 2;
 }

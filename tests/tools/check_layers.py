@@ -24,10 +24,12 @@ ALLOWED = {
     "frontend": ["ir", "support"],
     "runtime/program": ["support"],
     "runtime/sim": ["runtime/program", "support"],
+    "runtime/fast": ["runtime/sim", "runtime/program", "support"],
     "runtime/host": ["runtime/sim", "runtime/program", "support"],
     "backend": ["ir", "runtime/program", "support"],
     "report": ["runtime/program", "support"],
-    "cli": ["support", "ir", "passes", "frontend", "backend", "runtime/program", "runtime/sim", "runtime/host", "report"],
+    "cli": ["support", "ir", "passes", "frontend", "backend", "runtime/program", "runtime/sim", "runtime/fast",
+            "runtime/host", "report"],
 }
 # Headers from outside that belong to one place: the pattern and who may include it.
 OUTSIDE = [

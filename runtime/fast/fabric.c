@@ -1,0 +1,192 @@
+/* Routers: rules 4 to 7 of docs/fabric.md on compact channels. */
+#include "runtime/fast/inside.h"
+
+typedef struct scan {
+    unsigned taken;    /* outputs used in this cycle */
+    uint32_t filtered; /* slots whose filter counted a word in this cycle */
+} scan;
+
+static bool can_push_all(const fast *f, const fslot *st, unsigned out, uint32_t now) {
+    for (; out; out &= out - 1) {
+        uint32_t dst = st->dst[low_bit(out)];
+        if (dst < DST_COLLECT && !fchan_can_push(chan_at(f, dst), now)) return false;
+    }
+    return true;
+}
+
+static void apply_command(fslot *st, const wfc_prog_route *rt, uint32_t payload, unsigned port, uint32_t now) {
+    unsigned command = port == WFC_PORT_R ? payload & 3 : payload >> 2 & 3;
+    if (st->changed != now) st->before = st->position;
+    st->changed = now;
+    if (command == WFC_CTL_ADVANCE)
+        st->position = (uint8_t)(st->position + 1 >= rt->positions ? 0 : st->position + 1);
+    else if (command == WFC_CTL_RESET)
+        st->position = rt->initial;
+}
+
+static void hash_grant(strip *s, uint32_t node, unsigned colour, const fword *w) {
+    uint64_t x = s->e.now * 0x9e3779b97f4a7c15u +
+                 ((uint64_t)node << 40 ^ (uint64_t)colour << 33 ^ (uint64_t)(w->when & 1) << 32 ^ w->value);
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9u;
+    s->e.result->event_hash += x ^ x >> 32;
+}
+
+static void push_link(strip *s, uint32_t node, const frouter *r, unsigned p, uint32_t dst, unsigned colour, fword w) {
+    uint32_t at = time_now(s) + s->f->hop, other = r->nbr[p], when = at << 1 | (w.when & 1);
+    fchan *c = chan_at(s->f, dst);
+    s->e.result->wavelet_hops++;
+    (void)node;
+    if (!in_strip(s, other)) { /* c is a proxy that counts what is behind the border */
+        c->count++;
+        strip_send(s, (message){other, w.value, when, (uint8_t)((p + 2) % 4), (uint8_t)colour, false});
+        return;
+    }
+    if (!fchan_put(c, w.value, when)) return;
+    router_at(s->f, other)->nonempty[c->local / 64] |= 1ull << (c->local % 64);
+    wake_router(s, other, at);
+}
+
+static void push_queue(strip *s, uint32_t node, frouter *r, uint32_t dst, fword w) {
+    uint32_t at = time_now(s) + s->f->ramp;
+    fchan *c = chan_at(s->f, dst);
+    if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
+    r->queues |= 1u << c->local;
+    wake_pe(s, node, at);
+}
+
+static void push_all(strip *s, uint32_t node, frouter *r, const fslot *st, unsigned out, unsigned colour, fword w) {
+    for (; out; out &= out - 1) {
+        unsigned p = low_bit(out);
+        uint32_t dst = st->dst[p];
+        if (dst == NONE32)
+            sim_trap(&s->e, &s->e.pes[node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
+                     "NESWR"[p]);
+        else if (dst >= DST_COLLECT)
+            fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
+        else if (p == WFC_PORT_R)
+            push_queue(s, node, r, dst, w);
+        else
+            push_link(s, node, r, p, dst, colour, w);
+    }
+}
+
+/* The pusher sees the credit from the next cycle on; it needs to be told when the channel was full. */
+static void return_credit(strip *s, uint32_t node, const frouter *r, unsigned port, unsigned colour, bool full) {
+    uint32_t now = time_now(s);
+    if (port == WFC_PORT_R) {
+        if (full) wake_pe(s, node, now + 1);
+        return;
+    }
+    uint32_t other = r->nbr[port];
+    if (in_strip(s, other)) {
+        if (full) wake_router(s, other, now + 1);
+    } else if (other < NBR_PORT) {
+        strip_send(s, (message){other, 0, 0, (uint8_t)((port + 2) % 4), (uint8_t)colour, true});
+    } else if (other != NBR_NONE && full && s->f->port_at[other & ~NBR_PORT] > now) {
+        s->f->port_at[other & ~NBR_PORT] = now + 1;
+    }
+}
+
+/* Grants the head of local channel l, which is visible, if it is eligible. */
+static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+    const uint32_t now = time_now(s);
+    const flocal *lo = &r->set->local[l];
+    fslot *st = &r->slot[lo->slot];
+    unsigned out = lo->out[st->changed == now ? st->before : st->position];
+    if (out == 0) return false;
+    const fword *head = &c->ring[c->head];
+    const wfc_prog_route *rt = r->set->set->slots[lo->slot].route;
+    bool counted = false;
+    if (out & WFC_PORT_BIT(WFC_PORT_R)) {
+        bool drop = false;
+        if (head->when & 1) {
+            drop = !(head->value & WFC_CTL_DELIVER);
+        } else if (lo->filtered) {
+            if (sc->filtered >> lo->slot & 1) return false;
+            counted = true;
+            drop = st->filter_count < rt->filter_lo || st->filter_count >= rt->filter_hi;
+        }
+        if (drop) out &= ~WFC_PORT_BIT(WFC_PORT_R);
+    }
+    if ((out & sc->taken) || !can_push_all(s->f, st, out, now)) return false;
+    fword w;
+    bool full = fchan_take(c, now, &w);
+    if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
+    return_credit(s, node, r, lo->port, rt->colour, full);
+    if (s->e.opt.event_hash) hash_grant(s, node, rt->colour, &w);
+    push_all(s, node, r, st, out, rt->colour, w);
+    sc->taken |= out;
+    if (counted) {
+        sc->filtered |= 1u << lo->slot;
+        st->filter_count = st->filter_count + 1 >= rt->filter_period ? 0 : st->filter_count + 1;
+    }
+    if (w.when & 1) apply_command(st, rt, w.value, lo->port, now);
+    return true;
+}
+
+/* Bits of `set` from the pointer on (first pass) or before it (second pass). */
+static uint64_t half(const uint64_t *set, unsigned word_index, unsigned pointer, bool second) {
+    unsigned base = word_index * 64;
+    uint64_t below = pointer <= base ? 0 : pointer >= base + 64 ? UINT64_MAX : (1ull << (pointer - base)) - 1;
+    return set[word_index] & (second ? below : ~below);
+}
+
+/* What was refused may go in the next cycle, what was behind is the head. */
+static void after_grant(strip *s, uint32_t node, const frouter *r) {
+    s->e.last_moved = s->e.now;
+    sim_acted(&s->e, s->e.now + 1);
+    if (r->nonempty[0] | r->nonempty[1]) wake_router(s, node, time_now(s) + 1);
+}
+
+/* Several channels hold words: the scan of rule 5. */
+static void visit_many(strip *s, uint32_t node, frouter *r) {
+    const uint32_t now = time_now(s);
+    uint64_t heads[2] = {0, 0};
+    uint32_t next = NO_TIME;
+    for (unsigned w = 0; w < 2; w++)
+        for (uint64_t m = r->nonempty[w]; m; m &= m - 1) {
+            const fchan *c = local_chan(r, w * 64 + low_bit(m));
+            uint32_t visible = c->ring[c->head].when >> 1;
+            if (visible <= now)
+                heads[w] |= 1ull << low_bit(m);
+            else if (visible < next)
+                next = visible;
+        }
+    scan sc = {0};
+    unsigned pointer = r->pointer;
+    bool granted = false;
+    for (unsigned pass = 0; pass < 4; pass++) {
+        unsigned w = pass & 1;
+        for (uint64_t m = half(heads, w, pointer, pass >= 2); m; m &= m - 1) {
+            unsigned l = w * 64 + low_bit(m);
+            if (!try_grant(s, node, r, l, local_chan(r, l), &sc)) continue;
+            if (!granted) r->pointer = (uint8_t)(l + 1);
+            granted = true;
+        }
+    }
+    if (granted)
+        after_grant(s, node, r);
+    else if (next != NO_TIME)
+        wake_router(s, node, next);
+}
+
+void frouter_visit(strip *s, uint32_t node) {
+    frouter *r = router_at(s->f, node);
+    uint64_t m = r->nonempty[0];
+    if (!(m | r->nonempty[1])) return;
+    if ((m & (m - 1)) || r->nonempty[1]) {
+        visit_many(s, node, r);
+        return;
+    }
+    unsigned l = low_bit(m);
+    fchan *c = local_chan(r, l);
+    uint32_t visible = c->ring[c->head].when >> 1;
+    scan sc = {0};
+    if (visible > time_now(s)) {
+        wake_router(s, node, visible);
+    } else if (try_grant(s, node, r, l, c, &sc)) {
+        r->pointer = (uint8_t)(l + 1);
+        after_grant(s, node, r);
+    }
+}
