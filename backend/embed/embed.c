@@ -10,7 +10,9 @@ static wfc_status index_pes(wfc_be_embed *e) {
     e->logical = wfc_calloc(logical, sizeof *e->logical);
     e->pe_at = wfc_calloc(cells, sizeof *e->pe_at);
     e->first = wfc_calloc(cells, sizeof *e->first);
-    if (!e->logical || !e->pe_at || !e->first) return wfc_fail_memory(e->diag);
+    e->router_of = wfc_calloc(e->p->pe_count, sizeof *e->router_of);
+    e->class_of = wfc_calloc(e->p->pe_count, sizeof *e->class_of);
+    if (!e->logical || !e->pe_at || !e->first || !e->router_of || !e->class_of) return wfc_fail_memory(e->diag);
     memset(e->logical, 0xff, logical * sizeof *e->logical);
     memset(e->pe_at, 0xff, cells * sizeof *e->pe_at);
     memset(e->first, 0xff, cells * sizeof *e->first);
@@ -22,6 +24,8 @@ static wfc_status index_pes(wfc_be_embed *e) {
         wfc_xy at = wfc_be_mesh_place(m, pe->x, pe->y);
         e->logical[(size_t)pe->y * m->cols + pe->x] = i;
         e->pe_at[wfc_be_cell(&e->g, at.x, at.y)] = i;
+        e->router_of[i] = pe->router_index;
+        e->class_of[i] = pe->class_index;
     }
     return WFC_OK;
 }
@@ -67,6 +71,8 @@ static void change(wfc_be_embed *e, const wfc_be_embedded *new, wfc_target *targ
     p->pe_count = new->pe_count;
     p->routers = new->routers;
     p->router_count = new->router_count;
+    p->classes = new->classes;
+    p->class_count = new->class_count;
     move_streams(e->m, p->inputs, p->input_count);
     move_streams(e->m, p->outputs, p->output_count);
     for (uint32_t i = 0; i < p->layer_count; i++) move_rect(e->m, &p->layers[i].rect);
@@ -97,7 +103,12 @@ wfc_status wfc_be_mesh_embed(const wfc_be_mesh *m, wfc_program *p, wfc_diag *dia
     wfc_free(e.logical);
     wfc_free(e.pe_at);
     wfc_free(e.first);
+    wfc_free(e.router_of);
+    wfc_free(e.class_of);
+    wfc_vec_free(&e.routers);
+    wfc_vec_free(&e.classes);
     wfc_vec_free(&e.passes);
+    wfc_vec_free(&e.pending);
     wfc_vec_free(&e.changes);
     wfc_vec_free(&e.way);
     wfc_be_grid_deinit(&e.g);

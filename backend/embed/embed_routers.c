@@ -113,9 +113,10 @@ static wfc_status turn(const maker *k, uint32_t pe, const wfc_prog_route *old, w
     return WFC_OK;
 }
 
-static wfc_status keep(maker *k, uint32_t old, uint32_t *index) {
+static wfc_status keep(maker *k, uint32_t pe, uint32_t *index) {
+    uint32_t old = k->e->router_of[pe];
     if (!k->kept[old]) {
-        if (wfc_vec_push(&k->routers, k->e->p->routers[old]) != WFC_OK) return wfc_fail_memory(k->e->diag);
+        if (wfc_vec_push(&k->routers, *wfc_be_embed_router(k->e, pe)) != WFC_OK) return wfc_fail_memory(k->e->diag);
         k->kept[old] = (uint32_t)k->routers.count;
     }
     *index = k->kept[old] - 1;
@@ -125,16 +126,17 @@ static wfc_status keep(maker *k, uint32_t old, uint32_t *index) {
 /* The router of a physical cell; *index stays WFC_BE_NO_INDEX when it has no routes. */
 static wfc_status router_of(maker *k, uint32_t cell, uint32_t *index) {
     const wfc_be_embed *e = k->e;
-    uint32_t pe = e->pe_at[cell], old = pe == WFC_BE_NO_INDEX ? WFC_BE_NO_INDEX : e->p->pes[pe].router_index;
+    uint32_t pe = e->pe_at[cell];
+    const wfc_prog_router *old = pe == WFC_BE_NO_INDEX ? NULL : wfc_be_embed_router(e, pe);
     bool changed = e->first[cell] != WFC_BE_NO_INDEX;
     *index = WFC_BE_NO_INDEX;
     k->count = 0;
-    for (uint32_t i = 0; old != WFC_BE_NO_INDEX && i < e->p->routers[old].route_count; i++) {
+    for (uint32_t i = 0; old && i < old->route_count; i++) {
         wfc_prog_route r;
-        WFC_TRY(turn(k, pe, &e->p->routers[old].routes[i], &r, &changed));
+        WFC_TRY(turn(k, pe, &old->routes[i], &r, &changed));
         WFC_TRY(insert(k, &r));
     }
-    if (!changed) return old == WFC_BE_NO_INDEX ? WFC_OK : keep(k, old, index);
+    if (!changed) return old ? keep(k, pe, index) : WFC_OK;
     for (uint32_t i = e->first[cell]; i != WFC_BE_NO_INDEX; i = e->passes.data[i].next) {
         const wfc_be_pass *pass = &e->passes.data[i];
         wfc_prog_route r = {.colour = pass->colour, .positions = 1};
@@ -154,7 +156,10 @@ static wfc_status all_cells(maker *k) {
         if (e->pe_at[c] == WFC_BE_NO_INDEX && e->first[c] == WFC_BE_NO_INDEX) continue;
         wfc_prog_pe *pe = &k->out->pes[k->out->pe_count++];
         *pe = (wfc_prog_pe){.class_index = UINT32_MAX, .layer = UINT32_MAX};
-        if (e->pe_at[c] != WFC_BE_NO_INDEX) *pe = e->p->pes[e->pe_at[c]];
+        if (e->pe_at[c] != WFC_BE_NO_INDEX) {
+            *pe = e->p->pes[e->pe_at[c]];
+            pe->class_index = e->class_of[e->pe_at[c]];
+        }
         pe->x = (uint16_t)(c % e->g.w);
         pe->y = (uint16_t)(c / e->g.w);
         WFC_TRY(router_of(k, c, &pe->router_index));
@@ -171,12 +176,24 @@ static wfc_status hand_over(maker *k) {
     return WFC_OK;
 }
 
+static wfc_status add_classes(const wfc_be_embed *e, wfc_be_embedded *out) {
+    out->classes = e->p->classes;
+    out->class_count = e->p->class_count;
+    if (!e->classes.count) return WFC_OK;
+    out->classes = wfc_arena_alloc(&e->p->arena, out->class_count + e->classes.count, sizeof *out->classes);
+    if (!out->classes) return wfc_fail_memory(e->diag);
+    memcpy(out->classes, e->p->classes, out->class_count * sizeof *out->classes);
+    for (size_t i = 0; i < e->classes.count; i++) out->classes[out->class_count++] = e->classes.data[i].is;
+    return WFC_OK;
+}
+
 wfc_status wfc_be_embed_routers(wfc_be_embed *e, wfc_be_embedded *out) {
     maker k = {.e = e, .out = out};
     memset(out, 0, sizeof *out);
-    k.kept = wfc_calloc((size_t)e->p->router_count + 1, sizeof *k.kept);
+    k.kept = wfc_calloc((size_t)e->p->router_count + e->routers.count + 1, sizeof *k.kept);
     wfc_status s = k.kept ? all_cells(&k) : wfc_fail_memory(e->diag);
     if (s == WFC_OK) s = hand_over(&k);
+    if (s == WFC_OK) s = add_classes(e, out);
     wfc_free(k.kept);
     wfc_free(k.slots);
     wfc_vec_free(&k.routers);

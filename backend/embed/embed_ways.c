@@ -8,12 +8,6 @@
 
 enum { REACH = 10 };
 
-typedef struct pending {
-    uint32_t pe, to;
-    uint8_t colour, direction;
-} pending;
-typedef WFC_VEC(pending) pending_list;
-
 unsigned wfc_be_route_outs(const wfc_prog_route *r) {
     unsigned outs = 0;
     for (unsigned pos = 0; pos < r->positions && pos < 4; pos++)
@@ -45,11 +39,14 @@ static unsigned planned_port(const wfc_be_embed *e, const wfc_prog_pe *pe, unsig
 
 static int by_key(const void *a, const void *b) {
     const wfc_be_port_change *x = a, *y = b;
-    return x->key < y->key ? -1 : x->key > y->key;
+    if (x->pe != y->pe) return x->pe < y->pe ? -1 : 1;
+    if (x->colour != y->colour) return x->colour - y->colour;
+    return x->direction != y->direction ? x->direction - y->direction : x->out - y->out;
 }
 
 unsigned wfc_be_embed_port(const wfc_be_embed *e, uint32_t pe, unsigned colour, unsigned direction, bool out) {
-    wfc_be_port_change want = {.key = wfc_be_port_key(pe, colour, direction, out)}, *c = NULL;
+    wfc_be_port_change want = {.pe = pe, .colour = (uint8_t)colour, .direction = (uint8_t)direction, .out = out};
+    const wfc_be_port_change *c = NULL;
     if (e->changes.count) c = bsearch(&want, e->changes.data, e->changes.count, sizeof want, by_key);
     return c ? c->port : planned_port(e, &e->p->pes[pe], direction);
 }
@@ -95,18 +92,16 @@ static wfc_status planned_way(wfc_be_embed *e, uint32_t pe, unsigned direction, 
 
 /* ---- who passes what ---- */
 
-static bool uses(const wfc_be_embed *e, uint32_t cell, unsigned colour) {
+bool wfc_be_embed_uses(const wfc_be_embed *e, uint32_t cell, unsigned colour) {
     for (uint32_t i = e->first[cell]; i != WFC_BE_NO_INDEX; i = e->passes.data[i].next)
         if (e->passes.data[i].colour == colour) return true;
-    uint32_t pe = e->pe_at[cell], router = pe == WFC_BE_NO_INDEX ? WFC_BE_NO_INDEX : e->p->pes[pe].router_index;
-    if (router == WFC_BE_NO_INDEX) return false;
-    const wfc_prog_router *r = &e->p->routers[router];
-    for (uint32_t i = 0; i < r->route_count; i++)
+    const wfc_prog_router *r = e->pe_at[cell] == WFC_BE_NO_INDEX ? NULL : wfc_be_embed_router(e, e->pe_at[cell]);
+    for (uint32_t i = 0; r && i < r->route_count; i++)
         if (r->routes[i].colour == colour) return true;
     return false;
 }
 
-static uint32_t home_cell(const wfc_be_embed *e, uint32_t pe) {
+uint32_t wfc_be_embed_home(const wfc_be_embed *e, uint32_t pe) {
     wfc_xy at = wfc_be_mesh_place(e->m, e->p->pes[pe].x, e->p->pes[pe].y);
     return wfc_be_cell(&e->g, at.x, at.y);
 }
@@ -118,17 +113,20 @@ static uint32_t beside(const wfc_be_embed *e, uint32_t cell, unsigned port) {
 static bool is_free(const wfc_be_embed *e, uint32_t cell, unsigned colour) {
     for (size_t i = 0; i + 1 < e->way.count; i++) {
         cell = beside(e, cell, e->way.data[i]);
-        if (uses(e, cell, colour)) return false;
+        if (wfc_be_embed_uses(e, cell, colour)) return false;
     }
     return true;
 }
 
 /* All routers between the ends of e->way pass the colour on; backwards: from its end to its beginning. */
-static wfc_status take(wfc_be_embed *e, uint32_t cell, unsigned colour, bool backwards) {
+static wfc_status take(wfc_be_embed *e, uint32_t pe, unsigned colour, bool backwards) {
+    uint32_t cell = wfc_be_embed_home(e, pe);
     for (size_t i = 0; i + 1 < e->way.count; i++) {
         unsigned in = wfc_be_facing(e->way.data[i]), out = e->way.data[i + 1];
         cell = beside(e, cell, e->way.data[i]);
         wfc_be_pass pass = {.next = e->first[cell],
+                            .cell = cell,
+                            .pe = pe,
                             .colour = (uint8_t)colour,
                             .in = (uint8_t)(backwards ? out : in),
                             .out = (uint8_t)(backwards ? in : out)};
@@ -155,25 +153,23 @@ static wfc_status stuck(const wfc_be_embed *e, uint32_t pe, unsigned colour, uns
 
 /* ---- the program's hops ---- */
 
-static wfc_status hop(wfc_be_embed *e, uint32_t pe, unsigned colour, unsigned direction, pending_list *later) {
-    uint32_t to, cell = home_cell(e, pe);
+static wfc_status hop(wfc_be_embed *e, uint32_t pe, unsigned colour, unsigned direction) {
+    uint32_t to;
     WFC_TRY(planned_way(e, pe, direction, &to));
     if (e->way.count == 1) return WFC_OK;
-    if (is_free(e, cell, colour)) return take(e, cell, colour, false);
+    if (is_free(e, wfc_be_embed_home(e, pe), colour)) return take(e, pe, colour, false);
     if (to == WFC_BE_NO_INDEX) return stuck(e, pe, colour, direction);
-    pending p = {.pe = pe, .to = to, .colour = (uint8_t)colour, .direction = (uint8_t)direction};
-    if (wfc_vec_push(later, p) != WFC_OK) return wfc_fail_memory(e->diag);
+    wfc_be_pending p = {.pe = pe, .to = to, .colour = (uint8_t)colour, .direction = (uint8_t)direction};
+    if (wfc_vec_push(&e->pending, p) != WFC_OK) return wfc_fail_memory(e->diag);
     return WFC_OK;
 }
 
-static wfc_status hops_of(wfc_be_embed *e, uint32_t pe, pending_list *later) {
-    uint32_t router = e->p->pes[pe].router_index;
-    if (router == WFC_BE_NO_INDEX) return WFC_OK;
-    const wfc_prog_router *r = &e->p->routers[router];
-    for (uint32_t i = 0; i < r->route_count; i++) {
+static wfc_status hops_of(wfc_be_embed *e, uint32_t pe) {
+    const wfc_prog_router *r = wfc_be_embed_router(e, pe);
+    for (uint32_t i = 0; r && i < r->route_count; i++) {
         unsigned outs = wfc_be_route_outs(&r->routes[i]);
         for (unsigned d = 0; d < 4; d++)
-            if (outs >> d & 1) WFC_TRY(hop(e, pe, r->routes[i].colour, d, later));
+            if (outs >> d & 1) WFC_TRY(hop(e, pe, r->routes[i].colour, d));
     }
     return WFC_OK;
 }
@@ -188,8 +184,8 @@ static wfc_status host_hops(wfc_be_embed *e) {
             unsigned direction = s->side == WFC_SIDE_WEST ? WFC_PORT_W : WFC_PORT_E;
             if (pe == WFC_BE_NO_INDEX) continue; /* wfc_program_verify will say so */
             WFC_TRY(planned_way(e, pe, direction, &to));
-            if (!is_free(e, home_cell(e, pe), s->colour)) return stuck(e, pe, s->colour, direction);
-            WFC_TRY(take(e, home_cell(e, pe), s->colour, true));
+            if (!is_free(e, wfc_be_embed_home(e, pe), s->colour)) return stuck(e, pe, s->colour, direction);
+            WFC_TRY(take(e, pe, s->colour, true));
         }
     }
     return WFC_OK;
@@ -198,37 +194,51 @@ static wfc_status host_hops(wfc_be_embed *e) {
 typedef struct colour_free {
     const wfc_be_embed *e;
     unsigned colour;
+    wfc_be_net_view net;
 } colour_free;
 
 static bool may_pass(const void *ctx, uint32_t x, uint32_t y) {
     const colour_free *c = ctx;
-    return !uses(c->e, wfc_be_cell(&c->e->g, x, y), c->colour);
+    uint32_t cell = wfc_be_cell(&c->e->g, x, y);
+    if (wfc_be_embed_uses(c->e, cell, c->colour)) return false;
+    if (!c->net.member) return true;
+    if (c->e->pe_at[cell] != WFC_BE_NO_INDEX && c->net.member[c->e->pe_at[cell]]) return false;
+    for (uint32_t i = c->e->first[cell]; i != WFC_BE_NO_INDEX; i = c->e->passes.data[i].next)
+        if (c->e->passes.data[i].colour == c->net.old && c->net.member[c->e->passes.data[i].pe]) return false;
+    return true;
 }
 
-static wfc_status own_way(wfc_be_embed *e, const pending *h) {
-    uint32_t from = home_cell(e, h->pe), to = home_cell(e, h->to);
-    wfc_xy a = {(uint16_t)(from % e->g.w), (uint16_t)(from / e->g.w)},
-           b = {(uint16_t)(to % e->g.w), (uint16_t)(to / e->g.w)};
-    colour_free ctx = {e, h->colour};
+bool wfc_be_embed_find(const wfc_be_embed *e, const wfc_be_pending *h, unsigned colour, wfc_be_net_view net,
+                       wfc_be_way *out) {
+    wfc_xy a = wfc_be_mesh_place(e->m, e->p->pes[h->pe].x, e->p->pes[h->pe].y),
+           b = wfc_be_mesh_place(e->m, e->p->pes[h->to].x, e->p->pes[h->to].y);
+    colour_free ctx = {e, colour, net};
+    return wfc_be_find_way(&e->g, a, b, REACH, may_pass, &ctx, out);
+}
+
+static wfc_status own_way(wfc_be_embed *e, size_t i) {
     wfc_be_way way;
-    if (!wfc_be_find_way(&e->g, a, b, REACH, may_pass, &ctx, &way)) return stuck(e, h->pe, h->colour, h->direction);
+    bool found = wfc_be_embed_find(e, &e->pending.data[i], e->pending.data[i].colour, (wfc_be_net_view){0}, &way);
+    if (!found) WFC_TRY(wfc_be_embed_recolour(e, i, &way, &found));
+    const wfc_be_pending *h = &e->pending.data[i];
+    if (!found) return stuck(e, h->pe, h->colour, h->direction);
     e->way.count = 0;
     WFC_TRY(append(e, &way, false));
-    WFC_TRY(take(e, from, h->colour, false));
-    wfc_be_port_change out = {.key = wfc_be_port_key(h->pe, h->colour, h->direction, true), .port = way.ports[0]},
-                       in = {.key = wfc_be_port_key(h->to, h->colour, wfc_be_facing(h->direction), false),
-                             .port = (uint8_t)wfc_be_facing(way.ports[way.length - 1])};
+    WFC_TRY(take(e, h->pe, h->colour, false));
+    wfc_be_port_change out = {.pe = h->pe, .colour = h->colour, .direction = h->direction, .out = true},
+                       in = {.pe = h->to, .colour = h->colour};
+    out.port = way.ports[0];
+    in.direction = (uint8_t)wfc_be_facing(h->direction);
+    in.port = (uint8_t)wfc_be_facing(way.ports[way.length - 1]);
     if (wfc_vec_push(&e->changes, out) != WFC_OK || wfc_vec_push(&e->changes, in) != WFC_OK)
         return wfc_fail_memory(e->diag);
     return WFC_OK;
 }
 
 wfc_status wfc_be_embed_ways(wfc_be_embed *e) {
-    pending_list later = {0};
     wfc_status s = host_hops(e);
-    for (uint32_t pe = 0; s == WFC_OK && pe < e->p->pe_count; pe++) s = hops_of(e, pe, &later);
-    for (size_t i = 0; s == WFC_OK && i < later.count; i++) s = own_way(e, &later.data[i]);
+    for (uint32_t pe = 0; s == WFC_OK && pe < e->p->pe_count; pe++) s = hops_of(e, pe);
+    for (size_t i = 0; s == WFC_OK && i < e->pending.count; i++) s = own_way(e, i);
     if (e->changes.count) qsort(e->changes.data, e->changes.count, sizeof *e->changes.data, by_key);
-    wfc_vec_free(&later);
     return s;
 }

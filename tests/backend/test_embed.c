@@ -18,8 +18,8 @@ enum { WORDS = 4, SAMPLES = 4, SEEDS = 400 };
 
 static void put_code(wfc_buf *b, unsigned x, unsigned y, unsigned w, unsigned h) {
     unsigned c = 4 + 2 * (x & 1); /* chain colours of this column */
-    wfc_buf_printf(b, "class c%u_%u {\n array buf f32[%d] input\n array own f32[%d] weight\n array acc f32[%d] acc\n", x,
-                   y, 2 * WORDS, WORDS, WORDS);
+    wfc_buf_printf(b, "class c%u_%u {\n array buf f32[%d] input\n array own f32[%d] weight\n array acc f32[%d] acc\n",
+                   x, y, 2 * WORDS, WORDS, WORDS);
     wfc_buf_printf(b, " desc lane = in f32 q0 [%d]\n desc into = mem f32 buf [%d] off r1\n", WORDS, WORDS);
     wfc_buf_printf(b, " desc full = mem f32 buf [%d] off r2\n desc sum = mem f32 acc [%d]\n", WORDS, WORDS);
     wfc_buf_printf(b, " desc mine = mem f32 own [%d]\n", WORDS);
@@ -28,8 +28,7 @@ static void put_code(wfc_buf *b, unsigned x, unsigned y, unsigned w, unsigned h)
     if (y) wfc_buf_printf(b, " desc north = in f32 q1 [%d]\n in q1 = c%u\n", WORDS, c + (~y & 1));
     if (y + 1 < h) wfc_buf_printf(b, " desc south = out f32 q1 [%d]\n out q1 = c%u\n", WORDS, c + (y & 1));
     wfc_buf_printf(b, " task t0 local main active\n code { main: movi r1, 0\n vmov.f32 into, lane async ut1\n");
-    wfc_buf_printf(b, " head: wait ut1\n mov r2, r1\n xor.i32 r1, r1, %d\n vmov.f32 into, lane async ut1\n",
-                   4 * WORDS);
+    wfc_buf_printf(b, " head: wait ut1\n mov r2, r1\n xor.i32 r1, r1, %d\n vmov.f32 into, lane async ut1\n", 4 * WORDS);
     wfc_buf_printf(b, " vadd.f32 sum, full, mine\n");
     if (y) wfc_buf_printf(b, " vadd.f32 sum, sum, north\n");
     if (y + 1 < h) wfc_buf_printf(b, " vmov.f32 south, sum\n");

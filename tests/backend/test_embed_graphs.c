@@ -180,7 +180,8 @@ int main(int argc, char **argv) {
     tally t = {0};
     if (!rig_arguments(argc, argv, &first, &count, &print)) return 2;
     for (uint64_t seed = first; seed < first + count; seed++) one(seed, &t);
-    printf("%u ran, %u did not fit or were refused, %u found no way, %u failed; cycles %.3f of those on the logical mesh\n",
+    printf("%u ran, %u did not fit or were refused, %u found no way, %u failed; cycles %.3f of those on the logical "
+           "mesh\n",
            t.ran, t.no_fit, t.stuck, t.failed, t.logical_cycles ? (double)t.cycles / (double)t.logical_cycles : 0.0);
     return t.failed == 0 && t.stuck * 20 <= t.ran + t.stuck && t.ran * 2 > count ? 0 : 1;
 }
