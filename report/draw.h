@@ -4,7 +4,9 @@
 
 #include "report/report_facts.h"
 
-#include <cairo.h>
+/* As in cairo.h, which only the files that draw need to find. */
+typedef struct _cairo cairo_t;
+typedef struct _cairo_surface cairo_surface_t;
 
 typedef enum wfc_draw_mode { WFC_DRAW_LAYERS = 0, WFC_DRAW_LINKS, WFC_DRAW_SRAM } wfc_draw_mode;
 

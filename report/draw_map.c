@@ -2,6 +2,7 @@
 #include "report/draw.h"
 #include "support/mem.h"
 
+#include <cairo.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -44,8 +44,11 @@ function big(value) {
   return number(value);
 }
 
-const percent = (value) => (value === null || !Number.isFinite(value) ? '–'
-  : `${number(100 * value, Math.abs(value) < 0.1 ? 1 : 0)}\u202f%`);
+function percent(value) {
+  if (value === null || !Number.isFinite(value)) return '–';
+  if (value > 0 && value < 0.001) return '<\u202f0.1\u202f%';
+  return `${number(100 * value, Math.abs(value) < 0.1 ? 1 : 0)}\u202f%`;
+}
 const signed = (value) => (value > 0 ? '+' : '') + percent(value);
 const bytes = (value) => `${number(value)}\u202fB`;
 

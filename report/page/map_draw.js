@@ -272,30 +272,41 @@ function drawCells() {
 
 // ---- ports, defects, pointer ----
 
+function drawPort(edge, outward, y, size, directions) {
+  let x = edge;
+  for (const direction of directions) {
+    const inward = direction === 'in' ? -outward : outward;
+    const base = inward === outward ? x : x + outward * size;
+    context.fillStyle = theme[direction];
+    context.beginPath();
+    context.moveTo(base, y - size / 2);
+    context.lineTo(base + inward * size, y);
+    context.lineTo(base, y + size / 2);
+    context.fill();
+    x += outward * (size + 1); // a port that takes and gives shows both, side by side
+  }
+}
+
 function drawPorts() {
   const size = Math.min(Math.max(view.scale * 0.7, 3.5), 11);
   const used = new Map();
-  report.ports.forEach((port) => used.set(`${port.side}${port.row}`, port));
+  for (const { side, row, direction } of report.ports) {
+    const place = `${side}${row}`;
+    used.set(place, (used.get(place) || new Set()).add(direction));
+  }
   for (const side of ['west', 'east']) {
     const edge = side === 'west' ? toX(0) - 3 : toX(target.width) + 3;
     const outward = side === 'west' ? -1 : 1;
     for (const row of target[`io_rows_${side}`]) {
       const y = toY(row + 0.5);
       if (y < -size || y > view.height + size) continue;
-      const port = used.get(`${side}${row}`);
-      if (!port) {
+      const directions = used.get(`${side}${row}`);
+      if (directions) {
+        drawPort(edge, outward, y, size, directions);
+      } else {
         context.fillStyle = theme['wafer-line'];
         context.fillRect(Math.min(edge, edge + outward * 4), y - Math.min(size / 4, 1), 4, Math.min(size / 2, 2));
-        continue;
       }
-      const inward = port.direction === 'in' ? -outward : outward;
-      const base = inward === outward ? edge : edge + outward * size;
-      context.fillStyle = theme[port.direction];
-      context.beginPath();
-      context.moveTo(base, y - size / 2);
-      context.lineTo(base + inward * size, y);
-      context.lineTo(base, y + size / 2);
-      context.fill();
     }
   }
 }

@@ -14,8 +14,10 @@ function tile(title, value, unit, more) {
 function linkTile() {
   const { most } = report.links;
   if (!most) return tile('Busiest link', '0', 'words per sample', 'no link carries words');
-  const share = linkMost() / report.totals.delta_t_cycles;
-  const out = tile('Busiest link', number(linkMost()), 'words/sample', `PE ${most.x}, ${most.y} ${most.port}; ${percent(share)} of ΔT`);
+  const known = report.totals.delta_t_cycles !== null;
+  const share = known ? linkMost() / report.totals.delta_t_cycles : 0;
+  const out = tile('Busiest link', number(linkMost()), 'words/sample',
+    `PE ${most.x}, ${most.y} ${most.port}${known ? `; ${percent(share)} of ΔT` : ''}`);
   if (share > 1) out.classList.add('warn');
   return out;
 }
@@ -23,10 +25,14 @@ function linkTile() {
 function showTiles() {
   const t = report.totals;
   const { run } = report;
-  const simulated = run && run.delta_t_cycles !== null;
-  const tiles = [tile('Cycles per sample (ΔT)', number(t.delta_t_cycles), simulated ? 'simulated' : 'predicted',
-    simulated ? `predicted ${number(t.predicted_delta_t_cycles)} (${signed(t.predicted_delta_t_cycles / run.delta_t_cycles - 1)})`
-      : `${big(target.clock_hz / t.delta_t_cycles)} samples/s at ${number(target.clock_hz / 1e6)}\u202fMHz`)];
+  const tiles = [];
+  if (run && run.delta_t_cycles !== null) {
+    const off = t.predicted_delta_t_cycles ? ` (${signed(t.predicted_delta_t_cycles / run.delta_t_cycles - 1)})` : '';
+    tiles.push(tile('Cycles per sample (ΔT)', number(t.delta_t_cycles), 'simulated', `predicted ${number(t.predicted_delta_t_cycles)}${off}`));
+  } else if (t.delta_t_cycles !== null) {
+    tiles.push(tile('Cycles per sample (ΔT)', number(t.delta_t_cycles), 'predicted',
+      `${big(target.clock_hz / t.delta_t_cycles)} samples/s at ${number(target.clock_hz / 1e6)}\u202fMHz`));
+  }
   if (t.slowest_layer !== null) {
     const layer = report.layers[t.slowest_layer];
     tiles.push(tile('Slowest layer', number(layer.predicted_cycles.total), 'cycles', layer.name));
@@ -184,8 +190,8 @@ function showTip() {
 // ---- start ----
 
 function showHead() {
-  document.title = `${report.model} on ${target.name} – waferc report`;
-  $('model').textContent = report.model;
+  document.title = `${report.model || 'program'} on ${target.name} – waferc report`;
+  $('model').textContent = report.model || 'Program without a name';
   $('about').textContent = `compiled for ${target.name}, ${number(target.width)} × ${number(target.height)} PEs, by ${report.producer}`
     + (report.run ? `; run of ${number(report.run.samples)} samples on the simulator` : '; not run, times are predictions');
   $('footer').textContent = `${number(report.totals.classes)} classes of PEs, ${number(report.ports.length)} ports in use, `
