@@ -26,7 +26,8 @@ enum {
     ID_ENGINE,
     ID_THREADS,
     ID_NO_SKIP,
-    ID_MAX_CYCLES
+    ID_MAX_CYCLES,
+    ID_MAX_MEMORY
 };
 static const size_t k_max_tensor_bytes = (size_t)16 << 30;
 static const cli_option k_options[] = {
@@ -45,6 +46,7 @@ static const cli_option k_options[] = {
     {ID_THREADS, "threads", "N", "threads of the fast engine, up to 64 (default 1); results are the same"},
     {ID_NO_SKIP, "no-skip", NULL, "visit idle PEs and routers too; results are the same"},
     {ID_MAX_CYCLES, "max-cycles", "N", "stop after N cycles (exit status 5)"},
+    {ID_MAX_MEMORY, "max-memory", "MIB", "memory that the program may take when it is read (default 16384)"},
     {0},
 };
 
@@ -54,6 +56,7 @@ typedef struct state {
     const char *data, *output, *labels, *stats;
     bool compare, tolerance_given, engine_given;
     wfc_tolerance tolerance;
+    uint64_t max_program_bytes;
     wfc_host_options host;
 } state;
 
@@ -102,6 +105,10 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
         return WFC_OK;
     case ID_NO_SKIP: st->host.sim.no_skip = true; return WFC_OK;
     case ID_MAX_CYCLES: return cli_number(c, "--max-cycles", value, 1, UINT64_MAX, &st->host.sim.max_cycles);
+    case ID_MAX_MEMORY:
+        WFC_TRY(cli_number(c, "--max-memory", value, 1, UINT32_MAX, &n));
+        st->max_program_bytes = n << 20;
+        return WFC_OK;
     }
     return WFC_ERR_INTERNAL;
 }
@@ -183,7 +190,7 @@ static wfc_status execute(cli_context *c, state *st, const char *path) {
     wfc_host_run r = {0};
     wfc_program_init(&p);
     cli_stage(c, "loading and verifying the program");
-    wfc_status s = wfc_program_read(path, &c->diag, &p);
+    wfc_status s = wfc_program_read_limited(path, st->max_program_bytes, &c->diag, &p);
     if (s == WFC_OK) cli_stage(c, "reading the inputs");
     if (s == WFC_OK) s = load_inputs(c, st, &p, &data);
     if (s == WFC_OK) s = check_references(c, st, &data);
@@ -203,7 +210,7 @@ static wfc_status execute(cli_context *c, state *st, const char *path) {
 }
 
 static wfc_status run(cli_context *c, int argc, char **argv) {
-    state st = {.tolerance = WFC_TOLERANCE_DEFAULT};
+    state st = {.tolerance = WFC_TOLERANCE_DEFAULT, .max_program_bytes = WFC_PROGRAM_MAX_MEMORY};
     int first;
     WFC_TRY(cli_parse(c, &cli_cmd_run, argc, argv, set_option, &st, 1, 1, &first));
     if (c->finished) return WFC_OK;

@@ -91,6 +91,7 @@ wfc_status wfc_vec_grow_(void **data, size_t *capacity, size_t count, size_t ext
 /* Arena blocks form a list, the newest first; only the newest is filled. */
 struct wfc_arena_block {
     struct wfc_arena_block *next;
+    void *adopted; /* freed with the block */
     size_t size, used;
     uint64_t data[]; /* aligned for every element type */
 };
@@ -103,6 +104,7 @@ void wfc_arena_init(wfc_arena *a) {
 void wfc_arena_deinit(wfc_arena *a) {
     for (struct wfc_arena_block *b = a->head; b;) {
         struct wfc_arena_block *next = b->next;
+        wfc_free(b->adopted);
         wfc_free(b);
         b = next;
     }
@@ -127,6 +129,19 @@ void *wfc_arena_alloc(wfc_arena *a, size_t count, size_t size) {
     void *p = (uint8_t *)a->head->data + a->head->used;
     a->head->used += bytes;
     return p;
+}
+
+wfc_status wfc_arena_adopt(wfc_arena *a, void *p, size_t bytes) {
+    struct wfc_arena_block *b = wfc_calloc(1, sizeof *b);
+    if (!b) return WFC_ERR_NO_MEMORY;
+    b->adopted = p;
+    b->next = a->head ? a->head->next : NULL; /* behind the block that is being filled */
+    if (a->head)
+        a->head->next = b;
+    else
+        a->head = b;
+    a->total_bytes += bytes;
+    return WFC_OK;
 }
 
 char *wfc_arena_strndup(wfc_arena *a, const char *s, size_t n) {

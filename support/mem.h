@@ -49,6 +49,9 @@ typedef struct wfc_arena {
 void wfc_arena_init(wfc_arena *a);
 void wfc_arena_deinit(wfc_arena *a);
 void *wfc_arena_alloc(wfc_arena *a, size_t count, size_t size);
+/* From now on the arena owns `p`, a block of wfc_calloc or wfc_realloc of `bytes` bytes. On failure the caller still
+ * does. */
+WFC_MUST_USE wfc_status wfc_arena_adopt(wfc_arena *a, void *p, size_t bytes);
 char *wfc_arena_strndup(wfc_arena *a, const char *s, size_t n);
 char *wfc_arena_strdup(wfc_arena *a, const char *s);
 

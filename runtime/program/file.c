@@ -17,8 +17,6 @@
 #include <zlib.h>
 
 enum { HEAD_BYTES = 32, ENTRY_BYTES = 24, TABLE_BYTES = WFC_SECTIONS * ENTRY_BYTES, MAX_MESSAGE = 400 };
-/* What a decoded program may take, and the largest file that is read at all. */
-static const uint64_t MEMORY_LIMIT_BYTES = (uint64_t)16 << 30;
 static const uint8_t MAGIC[8] = {'W', 'A', 'F', 'E', 'R', 'C', 0x1a, 0x0a};
 static const char TAGS[WFC_SECTIONS][5] = {"TARG", "META", "CODE", "DESC", "ROUT",
                                            "PES ", "DATA", "REGS", "RUNS", "BULK"};
@@ -37,8 +35,9 @@ void *wfc_file_grant(wfc_file_reader *r, uint64_t count, size_t size) {
     size_t bytes;
     if (count > SIZE_MAX || !wfc_mul_size((size_t)count, size, &bytes) || bytes > r->budget_bytes) {
         wfc_fail_memory(r->diag);
-        wfc_diag_add(r->diag, WFC_NOTE, "WFC-E1205", r->where, "the program would need more than %llu bytes of memory",
-                     (unsigned long long)MEMORY_LIMIT_BYTES);
+        wfc_diag_add(r->diag, WFC_NOTE, "WFC-E1205", r->where,
+                     "the program would need more than the %llu bytes of memory that it is given",
+                     (unsigned long long)r->limit_bytes);
         return NULL;
     }
     r->budget_bytes -= bytes;
@@ -69,66 +68,95 @@ static uint64_t align8(uint64_t v) {
 
 /* ---- writing ---- */
 
-static void put_head(const wfc_program *p, const wfc_buf *sections, uint8_t *head, uint64_t *out_size) {
-    uint64_t at = HEAD_BYTES + TABLE_BYTES;
+/* The sections in the making: tables are made here, the bulk data stay where they are. */
+typedef struct writing {
+    wfc_buf made[WFC_SECTIONS];
+    wfc_bytes sections[WFC_SECTIONS];
+    uint8_t head[HEAD_BYTES + TABLE_BYTES];
+    uint64_t size;
+} writing;
+
+static void put_head(const wfc_program *p, writing *w) {
+    uint64_t at = sizeof w->head;
     for (unsigned i = 0; i < WFC_SECTIONS; i++) {
-        uint8_t *entry = head + HEAD_BYTES + i * ENTRY_BYTES;
+        uint8_t *entry = w->head + HEAD_BYTES + i * ENTRY_BYTES;
         at = align8(at);
         memcpy(entry, TAGS[i], 4);
-        wfc_put_u32(entry + 4, checksum(0, (const uint8_t *)sections[i].data, sections[i].count));
+        wfc_put_u32(entry + 4, checksum(0, w->sections[i].data, w->sections[i].size));
         wfc_put_u64(entry + 8, at);
-        wfc_put_u64(entry + 16, sections[i].count);
-        at += sections[i].count;
+        wfc_put_u64(entry + 16, w->sections[i].size);
+        at += w->sections[i].size;
     }
-    *out_size = align8(at);
-    memcpy(head, MAGIC, sizeof MAGIC);
-    wfc_put_u32(head + 8, p->version);
-    wfc_put_u32(head + 12, p->target.version);
-    wfc_put_u32(head + 16, WFC_SECTIONS);
-    wfc_put_u64(head + 24, *out_size);
-    wfc_put_u32(head + 20, head_checksum(head));
+    w->size = align8(at);
+    memcpy(w->head, MAGIC, sizeof MAGIC);
+    wfc_put_u32(w->head + 8, p->version);
+    wfc_put_u32(w->head + 12, p->target.version);
+    wfc_put_u32(w->head + 16, WFC_SECTIONS);
+    wfc_put_u64(w->head + 24, w->size);
+    wfc_put_u32(w->head + 20, head_checksum(w->head));
 }
 
-static wfc_status join(const wfc_program *p, const wfc_buf *sections, wfc_diag *diag, uint8_t **out_bytes,
-                       size_t *out_size) {
-    uint8_t head[HEAD_BYTES + TABLE_BYTES] = {0};
-    uint64_t size;
-    put_head(p, sections, head, &size);
-    uint8_t *bytes = size <= SIZE_MAX ? wfc_calloc((size_t)size, 1) : NULL;
-    if (!bytes) return wfc_fail_memory(diag);
-    memcpy(bytes, head, sizeof head);
+static wfc_status make_sections(const wfc_program *p, wfc_diag *diag, writing *w) {
+    char *json = wfc_target_to_json(&p->target);
+    if (!json) return wfc_fail_memory(diag);
+    wfc_buf_append(&w->made[WFC_SECTION_TARG], json, strlen(json));
+    wfc_free(json);
+    WFC_TRY(wfc_file_put_meta(p, diag, &w->made[WFC_SECTION_META]));
+    wfc_file_put_tables(p, w->made);
     for (unsigned i = 0; i < WFC_SECTIONS; i++) {
-        uint64_t at = wfc_get_u64(head + HEAD_BYTES + i * ENTRY_BYTES + 8);
-        if (sections[i].count) memcpy(bytes + at, sections[i].data, sections[i].count);
+        if (w->made[i].failed) return wfc_fail_memory(diag);
+        w->sections[i] = (wfc_bytes){(const uint8_t *)w->made[i].data, w->made[i].count};
     }
-    *out_bytes = bytes;
-    *out_size = (size_t)size;
+    if (p->bulk_bytes > SIZE_MAX / 2) return wfc_fail_memory(diag);
+    w->sections[WFC_SECTION_BULK] = (wfc_bytes){p->bulk, (size_t)p->bulk_bytes};
+    put_head(p, w);
     return WFC_OK;
 }
 
+static void writing_deinit(writing *w) {
+    for (unsigned i = 0; i < WFC_SECTIONS; i++) wfc_buf_deinit(&w->made[i]);
+}
+
 wfc_status wfc_program_encode(const wfc_program *p, wfc_diag *diag, uint8_t **out_bytes, size_t *out_size) {
-    wfc_buf sections[WFC_SECTIONS] = {{0}};
+    writing w = {0};
     *out_bytes = NULL;
     *out_size = 0;
-    char *json = wfc_target_to_json(&p->target);
-    wfc_status s = json ? WFC_OK : wfc_fail_memory(diag);
-    if (json) wfc_buf_append(&sections[WFC_SECTION_TARG], json, strlen(json));
-    wfc_free(json);
-    if (s == WFC_OK) s = wfc_file_put_meta(p, diag, &sections[WFC_SECTION_META]);
-    if (s == WFC_OK) wfc_file_put_tables(p, sections);
-    bool failed = false;
-    for (unsigned i = 0; i < WFC_SECTIONS; i++) failed = failed || sections[i].failed;
-    if (s == WFC_OK) s = failed ? wfc_fail_memory(diag) : join(p, sections, diag, out_bytes, out_size);
-    for (unsigned i = 0; i < WFC_SECTIONS; i++) wfc_buf_deinit(&sections[i]);
+    wfc_status s = make_sections(p, diag, &w);
+    uint8_t *bytes = s == WFC_OK && w.size <= SIZE_MAX ? wfc_calloc((size_t)w.size, 1) : NULL;
+    if (s == WFC_OK && !bytes) s = wfc_fail_memory(diag);
+    if (s == WFC_OK) {
+        memcpy(bytes, w.head, sizeof w.head);
+        for (unsigned i = 0; i < WFC_SECTIONS; i++) {
+            uint64_t at = wfc_get_u64(w.head + HEAD_BYTES + i * ENTRY_BYTES + 8);
+            if (w.sections[i].size) memcpy(bytes + at, w.sections[i].data, w.sections[i].size);
+        }
+        *out_bytes = bytes;
+        *out_size = (size_t)w.size;
+    }
+    writing_deinit(&w);
     return s;
 }
 
+/* Errors of the stream stay in it; the commit looks there. */
+static void put_bytes(FILE *fp, const void *bytes, size_t n) {
+    if (n) (void)!fwrite(bytes, 1, n, fp);
+}
+
 wfc_status wfc_program_write(const wfc_program *p, const char *path, wfc_diag *diag) {
-    uint8_t *bytes;
-    size_t size;
-    WFC_TRY(wfc_program_encode(p, diag, &bytes, &size));
-    wfc_status s = wfc_file_write(path, bytes, size, diag);
-    wfc_free(bytes);
+    static const uint8_t zero[8] = {0};
+    writing w = {0};
+    wfc_atomic_file f;
+    wfc_status s = make_sections(p, diag, &w);
+    if (s == WFC_OK) s = wfc_atomic_open(&f, path, diag);
+    if (s == WFC_OK) {
+        put_bytes(f.fp, w.head, sizeof w.head);
+        for (unsigned i = 0; i < WFC_SECTIONS; i++) {
+            put_bytes(f.fp, w.sections[i].data, w.sections[i].size);
+            put_bytes(f.fp, zero, (size_t)(align8(w.sections[i].size) - w.sections[i].size));
+        }
+        s = wfc_atomic_commit(&f, diag);
+    }
+    writing_deinit(&w);
     return s;
 }
 
@@ -204,24 +232,44 @@ static wfc_status decode(wfc_file_reader *r, const uint8_t *bytes, size_t size) 
     return wfc_file_get_tables(r);
 }
 
-wfc_status wfc_program_decode(const uint8_t *bytes, size_t size, const char *where, wfc_diag *diag, wfc_program *out) {
-    wfc_file_reader r = {
-        .where = where ? where : "program", .diag = diag, .p = out, .budget_bytes = MEMORY_LIMIT_BYTES};
+static wfc_status decode_within(const uint8_t *bytes, size_t size, const char *where, uint64_t limit_bytes, bool keeps,
+                                wfc_diag *diag, wfc_program *out) {
+    wfc_file_reader r = {.where = where ? where : "program",
+                         .diag = diag,
+                         .p = out,
+                         .limit_bytes = limit_bytes,
+                         .budget_bytes = limit_bytes,
+                         .keeps = keeps};
     wfc_program_init(out);
     wfc_status s = decode(&r, bytes, size);
     if (s != WFC_OK) wfc_program_deinit(out);
     return s;
 }
 
-wfc_status wfc_program_read(const char *path, wfc_diag *diag, wfc_program *out) {
+wfc_status wfc_program_decode(const uint8_t *bytes, size_t size, const char *where, wfc_diag *diag, wfc_program *out) {
+    return decode_within(bytes, size, where, WFC_PROGRAM_MAX_MEMORY, false, diag, out);
+}
+
+wfc_status wfc_program_read_limited(const char *path, uint64_t max_bytes, wfc_diag *diag, wfc_program *out) {
     uint8_t *bytes;
     size_t size;
     memset(out, 0, sizeof *out);
-    WFC_TRY(wfc_file_read(path, (size_t)MEMORY_LIMIT_BYTES, diag, &bytes, &size));
-    wfc_status s = wfc_program_decode(bytes, size, path, diag, out);
-    wfc_free(bytes);
-    if (s != WFC_OK) return s;
-    s = wfc_program_verify(out, diag);
+    WFC_TRY(wfc_file_read(path, max_bytes < SIZE_MAX / 2 ? (size_t)max_bytes : SIZE_MAX / 2, diag, &bytes, &size));
+    wfc_status s = decode_within(bytes, size, path, max_bytes, true, diag, out);
+    if (s != WFC_OK) {
+        wfc_free(bytes);
+        return s;
+    }
+    s = wfc_arena_adopt(&out->arena, bytes, size); /* its bulk data are those of the file */
+    if (s != WFC_OK) {
+        wfc_free(bytes);
+        s = wfc_fail_memory(diag);
+    }
+    if (s == WFC_OK) s = wfc_program_verify(out, diag);
     if (s != WFC_OK) wfc_program_deinit(out);
     return s;
+}
+
+wfc_status wfc_program_read(const char *path, wfc_diag *diag, wfc_program *out) {
+    return wfc_program_read_limited(path, WFC_PROGRAM_MAX_MEMORY, diag, out);
 }

@@ -321,9 +321,8 @@ wfc_status wfc_file_get_meta(wfc_file_reader *r) {
     ProtobufCAllocator allocator = {budget_alloc, budget_free, &b};
     const wfc_bytes *section = &r->sections[WFC_SECTION_META];
     Wfc__Pb__Meta *meta = wfc__pb__meta__unpack(&allocator, section->size, section->data);
-    if (!meta)
-        return wfc_file_fail(r, b.exceeded ? "the metadata would need more memory than the limit"
-                                           : "section META is not a valid protobuf message");
+    if (!meta && b.exceeded) return wfc_file_grant(r, UINT64_MAX, 1) ? WFC_ERR_INTERNAL : WFC_ERR_NO_MEMORY;
+    if (!meta) return wfc_file_fail(r, "section META is not a valid protobuf message");
     wfc_status s = get_lists(r, meta);
     wfc__pb__meta__free_unpacked(meta, &allocator);
     return s;

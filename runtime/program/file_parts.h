@@ -33,13 +33,15 @@ typedef struct wfc_file_reader {
     wfc_diag *diag;
     wfc_program *p;
     wfc_bytes sections[WFC_SECTIONS];
-    uint64_t budget_bytes;
+    uint64_t limit_bytes, budget_bytes; /* the budget at first, and what is left of it */
+    bool keeps;                         /* the bytes stay: sections may be referred to instead of copied */
 } wfc_file_reader;
 
 /* Takes count * size zeroed bytes of the program's arena out of the budget; NULL after telling the diagnostics. */
 void *wfc_file_grant(wfc_file_reader *r, uint64_t count, size_t size);
 wfc_status wfc_file_fail(wfc_file_reader *r, const char *fmt, ...) WFC_PRINTF(2, 3); /* WFC-E1204, malformed */
 
+/* All but the target, the metadata and the bulk data. */
 void wfc_file_put_tables(const wfc_program *p, wfc_buf sections[WFC_SECTIONS]);
 /* Needs what the metadata says: class sizes and router sizes are set in r->p, their arrays are not. */
 WFC_MUST_USE wfc_status wfc_file_get_tables(wfc_file_reader *r);

@@ -97,7 +97,6 @@ void wfc_file_put_tables(const wfc_program *p, wfc_buf sections[WFC_SECTIONS]) {
         wfc_put_u32(b + 8, (uint32_t)p->runs[i].stride);
         wfc_buf_append(&sections[WFC_SECTION_RUNS], b, WFC_FILE_RUN_BYTES);
     }
-    wfc_buf_append(&sections[WFC_SECTION_BULK], p->bulk, p->bulk_bytes);
 }
 
 /* ---- reading ---- */
@@ -221,6 +220,12 @@ wfc_status wfc_file_get_tables(wfc_file_reader *r) {
     WFC_TRY(get_numbers(r));
     const wfc_bytes *bulk = &r->sections[WFC_SECTION_BULK];
     r->p->bulk_bytes = bulk->size;
+    if (r->keeps) {
+        if (bulk->size > r->budget_bytes) return wfc_file_grant(r, bulk->size, 1) ? WFC_OK : WFC_ERR_NO_MEMORY;
+        r->budget_bytes -= bulk->size;
+        r->p->bulk = (uint8_t *)(uintptr_t)bulk->data; /* the buffer was made to be kept, so it may be written */
+        return WFC_OK;
+    }
     r->p->bulk = wfc_file_grant(r, bulk->size, 1);
     if (!r->p->bulk) return WFC_ERR_NO_MEMORY;
     if (bulk->size) memcpy(r->p->bulk, bulk->data, bulk->size);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define WFC_PROGRAM_VERSION 1u
+#define WFC_PROGRAM_MAX_MEMORY ((uint64_t)16 << 30) /* bytes; of what is read, unless told otherwise */
 
 /* SRAM categories of the byte account. Code, descriptors, tasks and bindings sit at the bottom of SRAM. */
 typedef enum wfc_mem_category {
@@ -185,6 +186,10 @@ WFC_MUST_USE wfc_status wfc_program_decode(const uint8_t *bytes, size_t size, co
                                            wfc_program *out);
 WFC_MUST_USE wfc_status wfc_program_write(const wfc_program *p, const char *path, wfc_diag *diag);
 WFC_MUST_USE wfc_status wfc_program_read(const char *path, wfc_diag *diag, wfc_program *out); /* decode + verify */
+/* The same with another limit than WFC_PROGRAM_MAX_MEMORY on the bytes of the file and of the decoded program, each.
+ * WFC_ERR_INPUT (WFC-E0003) for a larger file, WFC_ERR_NO_MEMORY with note WFC-E1205 for a larger program. */
+WFC_MUST_USE wfc_status wfc_program_read_limited(const char *path, uint64_t max_bytes, wfc_diag *diag,
+                                                 wfc_program *out);
 
 /* Checks everything that can be checked without running: ranges, operands, static descriptors within their array, SRAM
  * sums recounted, colours, queues, microthreads, switch positions, routes within the fabric and matched by the

@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     const char *path = "scale.wafer";
     for (int i = 1; i < argc && i <= 9; i++) v[i - 1] = (uint32_t)strtoul(argv[i], NULL, 10);
     if (argc > 10) path = argv[10];
-    scale_shape s = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], false};
+    scale_shape s = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], false, false};
     wfc_diag diag;
     wfc_diag_init(&diag);
     bool file = argc == 2 && strstr(argv[1], ".wafer");

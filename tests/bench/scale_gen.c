@@ -27,6 +27,7 @@ typedef struct maker {
     wfc_prog_array arrays[MAX_ARRAYS];
     wfc_prog_route routes[WFC_TARGET_MAX_COLOURS];
     uint32_t route_count, top;
+    bool west; /* lanes run west here */
     bool failed;
 } maker;
 
@@ -129,15 +130,24 @@ static unsigned mirrored_port(unsigned port, bool mirror) {
 static wfc_prog_route *route(maker *m, unsigned colour, unsigned in, unsigned outs) {
     wfc_prog_route *r = &m->routes[m->route_count++];
     *r = (wfc_prog_route){.colour = (uint8_t)colour, .positions = 1};
-    r->out[0][mirrored_port(in, m->s->mirror)] = (uint8_t)mirrored(outs, m->s->mirror);
+    r->out[0][mirrored_port(in, m->west)] = (uint8_t)mirrored(outs, m->west);
     return r;
 }
 /* Own words first, then those of port `in`. */
 static wfc_prog_route *merge(maker *m, unsigned colour, unsigned in, unsigned own, unsigned passed) {
     wfc_prog_route *r = route(m, colour, R, own);
     r->positions = 2;
-    r->out[1][mirrored_port(in, m->s->mirror)] = (uint8_t)mirrored(passed, m->s->mirror);
+    r->out[1][mirrored_port(in, m->west)] = (uint8_t)mirrored(passed, m->west);
     return r;
+}
+/* Positions that the switch never reaches, so that routers differ. */
+static void vary(wfc_prog_route *r, uint32_t variant, unsigned outs) {
+    static const uint8_t ins[3] = {N, S, R};
+    for (unsigned i = 0; i < 6 && r->positions > 1; i++) {
+        if (!(variant >> i & 1)) continue;
+        r->positions = 4;
+        r->out[2 + i / 3][ins[i % 3]] = (uint8_t)outs;
+    }
 }
 static void filter(wfc_prog_route *r, uint32_t period, uint32_t lo, uint32_t n) {
     if (lo == 0 && n == period) return;
@@ -174,7 +184,7 @@ static void contract_code(maker *m, uint32_t slab, uint32_t col, uint32_t row) {
     lane l = arm(m, C_LANE + (slab & 1), 1, lane_words);
     uint32_t head = m->c.insn_count;
     next(m, &l);
-    insn(m, WFC_OP_MOVI, 0, 0, 9, NONE, NONE, NONE, (int)(row % s->variants));
+    insn(m, WFC_OP_MOVI, 0, 0, 9, NONE, NONE, NONE, (int)((row * s->cols + col + slab * 101) % s->variants));
     move(m, mem(m, acc, 0, acc_words), 0, 0);
     unsigned sum = desc(m, (wfc_desc){WFC_DESC_MEM, WFC_F32, 0, (uint16_t)acc, {1, 1, 1, (uint16_t)lane_words}, {0}});
     unsigned w = desc(m, (wfc_desc){WFC_DESC_MEM, WFC_F32, 0, (uint16_t)weights, {1, 1, 1, (uint16_t)lane_words}, {0}});
@@ -205,7 +215,7 @@ static void contract_routes(maker *m, uint32_t slab, uint32_t col, uint32_t row)
     if (col == 0)
         route(m, out, R, BE);
     else
-        merge(m, out, W, BE, BE);
+        vary(merge(m, out, W, BE, BE), (row * s->cols + col + slab * 101) % s->variants, mirrored(BE, m->west));
     for (unsigned p = 0; p < 2; p++) {
         if (p == parity && below) route(m, C_DOWN + p, R, BS);
         if (p != parity && i) route(m, C_DOWN + p, N, BR);
@@ -250,7 +260,7 @@ static void adapter_code(maker *m, uint32_t slab, uint32_t col, uint32_t row) {
     unsigned from = mem(m, out, 0, 1), to = mem(m, out, 0, 1), first = mem(m, m->arrays[2].addr, 2, 1);
     uint32_t head = m->c.insn_count;
     next(m, &l[0]);
-    insn(m, WFC_OP_MOVI, 0, 0, 10, NONE, NONE, NONE, (int)(row % s->variants));
+    insn(m, WFC_OP_MOVI, 0, 0, 10, NONE, NONE, NONE, (int)((row * s->strips + col + slab * 101) % s->variants));
     if (b.gives) move(m, bus[0], first, 4);
     for (unsigned k = 1; k <= count; k++) next(m, &l[k]);
     wait_for(m, 5);
@@ -390,8 +400,7 @@ static void put_moves(maker *m, uint32_t seed, uint64_t at) {
 
 static void put_pe(maker *m, uint32_t x, uint32_t y, uint32_t slab, bool contract, bool code) {
     wfc_prog_pe *pe = &m->p->pes[m->p->pe_count++];
-    uint32_t width = m->p->target.width;
-    *pe = (wfc_prog_pe){.x = (uint16_t)(m->s->mirror ? width - 1 - x : x), .y = (uint16_t)y};
+    *pe = (wfc_prog_pe){.x = (uint16_t)x, .y = (uint16_t)y};
     pe->layer = code ? 2 * slab + !contract : UINT32_MAX;
     pe->class_index = code ? put_class(m) : UINT32_MAX;
     pe->router_index = put_router(m);
@@ -407,22 +416,45 @@ static void put_pe(maker *m, uint32_t x, uint32_t y, uint32_t slab, bool contrac
     put_data(m, pe, m->arrays[0].addr, bytes, at);
 }
 
+/* Beyond the slabs: on to the edge, or the turn of a folded program. Row y turns in column rows - 1 - y, counted from
+ * there, and comes back in row 2 rows - 1 - y. */
+static void pass_on(maker *m, uint32_t x, uint32_t y) {
+    const scale_shape *s = m->s;
+    unsigned colour = C_LANE + (s->slabs & 1);
+    uint32_t d = x - s->slabs * (s->cols + s->strips), turn = y < s->rows ? s->rows - 1 - y : y - s->rows;
+    bool upper = y < s->rows;
+    begin(m);
+    m->west = s->mirror;
+    if (!s->fold || d < turn)
+        route(m, colour, upper ? W : E, upper ? BE : BW);
+    else if (d == turn)
+        route(m, colour, upper ? W : N, upper ? BS : BW);
+    else if (d < s->rows)
+        route(m, colour, N, BS);
+}
+
 static void make_place(maker *m, uint32_t x, uint32_t y) {
     const scale_shape *s = m->s;
-    uint32_t pitch = s->cols + s->strips, slab = x / pitch, col = x % pitch;
-    if (slab >= s->slabs) {
-        begin(m);
-        route(m, C_LANE + (s->slabs & 1), W, BE);
-        put_pe(m, x, y, slab, false, false);
-    } else if (col < s->cols) {
-        contract_code(m, slab, col, y);
-        contract_routes(m, slab, col, y);
-        put_pe(m, x, y, slab, true, true);
-    } else {
-        adapter_code(m, slab, col - s->cols, y);
-        adapter_routes(m, slab, col - s->cols, y);
-        put_pe(m, x, y, slab, false, true);
+    uint32_t pitch = s->cols + s->strips, end = s->slabs * pitch, width = m->p->target.width;
+    uint32_t along = s->mirror ? width - 1 - x : x, row = y % s->rows; /* columns from the start of the lanes */
+    bool lower = y >= s->rows;
+    if (along >= end) {
+        pass_on(m, along, y);
+        put_pe(m, x, y, 0, false, false);
+        return;
     }
+    m->west = s->mirror || lower;
+    if (lower) along = end - 1 - x;
+    uint32_t slab = along / pitch + (lower ? s->slabs : 0), col = along % pitch;
+    bool contract = col < s->cols;
+    if (contract) {
+        contract_code(m, slab, col, row);
+        contract_routes(m, slab, col, row);
+    } else {
+        adapter_code(m, slab, col - s->cols, row);
+        adapter_routes(m, slab, col - s->cols, row);
+    }
+    put_pe(m, x, y, slab, contract, true);
 }
 
 static void put_tensor(maker *m, bool input) {
@@ -436,29 +468,39 @@ static void put_tensor(maker *m, bool input) {
     t->dims[1] = s->rows * words;
     t->streams = streams;
     t->stream_count = s->rows;
-    unsigned colour = C_LANE + (input ? 0 : s->slabs & 1), side = input == m->s->mirror ? WFC_SIDE_EAST : WFC_SIDE_WEST;
+    unsigned colour = C_LANE + (input || s->fold ? 0 : s->slabs & 1);
+    unsigned side = s->fold || input != s->mirror ? WFC_SIDE_WEST : WFC_SIDE_EAST;
+    uint32_t top = s->fold && !input ? s->rows : 0;
     for (uint32_t y = 0; y < s->rows; y++)
-        streams[y] = (wfc_prog_stream){(uint8_t)side, (uint16_t)y, (uint8_t)colour, words, y, 1};
+        streams[y] = (wfc_prog_stream){(uint8_t)side, (uint16_t)(top + y), (uint8_t)colour, words, y, 1};
     *(input ? &m->p->inputs : &m->p->outputs) = t;
     *(input ? &m->p->input_count : &m->p->output_count) = 1;
 }
 
+static wfc_prog_rect rect_of(const maker *m, uint32_t layer) {
+    const scale_shape *s = m->s;
+    uint32_t pitch = s->cols + s->strips, slab = layer / 2 % s->slabs, w = layer % 2 ? s->strips : s->cols;
+    uint32_t x = slab * pitch + (layer % 2 ? s->cols : 0), y = layer / 2 < s->slabs ? 0 : s->rows;
+    if (s->mirror) x = m->p->target.width - x - w;
+    if (y) x = s->slabs * pitch - x - w;
+    return (wfc_prog_rect){(uint16_t)x, (uint16_t)y, (uint16_t)w, (uint16_t)s->rows};
+}
+
 static void put_layers(maker *m) {
     const scale_shape *s = m->s;
-    m->p->layers = room(m, 2 * (size_t)s->slabs, sizeof *m->p->layers);
+    uint32_t layers = 2 * s->slabs * (s->fold ? 2 : 1);
+    m->p->layers = room(m, layers, sizeof *m->p->layers);
     m->p->runs = room(m, s->rows, sizeof *m->p->runs);
     if (m->failed) return;
-    for (uint32_t i = 0; i < 2 * s->slabs; i++) {
+    for (uint32_t i = 0; i < layers; i++) {
         char name[40];
         snprintf(name, sizeof name, "%s%u", i % 2 ? "adapter" : "contract", (unsigned)i / 2);
-        uint32_t x = i / 2 * (s->cols + s->strips) + (i % 2 ? s->cols : 0), w = i % 2 ? s->strips : s->cols;
-        if (s->mirror) x = m->p->target.width - x - w;
         m->p->layers[i] = (wfc_prog_layer){.name = wfc_arena_strdup(&m->p->arena, name), .kind = "bench", .split = ""};
-        m->p->layers[i].rect = (wfc_prog_rect){(uint16_t)x, 0, (uint16_t)w, (uint16_t)s->rows};
-        m->p->layers[i].pe_count = w * s->rows;
+        m->p->layers[i].rect = rect_of(m, i);
+        m->p->layers[i].pe_count = m->p->layers[i].rect.w * s->rows;
         if (!m->p->layers[i].name) m->failed = true;
     }
-    m->p->layer_count = 2 * s->slabs;
+    m->p->layer_count = layers;
     for (uint32_t y = 0; y < s->rows; y++) m->p->runs[y] = (wfc_prog_run){y * 4 * s->strips, 4 * s->strips, 1};
     m->p->run_count = s->rows;
 }
@@ -467,8 +509,9 @@ static wfc_status build(maker *m) {
     const scale_shape *s = m->s;
     wfc_program *p = m->p;
     uint32_t width = p->target.width;
-    size_t places = (size_t)width * s->rows;
-    bool fits = s->rows <= p->target.height && s->slabs * (s->cols + s->strips) <= width && s->rows % s->group == 0 &&
+    uint32_t height = s->rows * (s->fold ? 2 : 1), end = s->slabs * (s->cols + s->strips) + (s->fold ? s->rows : 0);
+    size_t places = (size_t)width * height;
+    bool fits = height <= p->target.height && end <= width && !(s->fold && s->mirror) && s->rows % s->group == 0 &&
                 s->rows % s->section == 0 && s->cols * s->words % s->strips == 0;
     if (!fits) return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0900", "scale", "the shape does not fit the target");
     uint32_t per_pe =
@@ -485,8 +528,8 @@ static wfc_status build(maker *m) {
     put_tensor(m, true);
     put_tensor(m, false);
     put_layers(m);
-    for (uint32_t y = 0; y < s->rows && !m->failed; y++)
-        for (uint32_t i = 0; i < width && !m->failed; i++) make_place(m, s->mirror ? width - 1 - i : i, y);
+    for (uint32_t y = 0; y < height && !m->failed; y++)
+        for (uint32_t x = 0; x < width && !m->failed; x++) make_place(m, x, y);
     return m->failed ? wfc_fail_memory(m->diag) : WFC_OK;
 }
 

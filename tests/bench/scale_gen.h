@@ -5,7 +5,8 @@
  * takes its row's lane, exchanges partial sums with the other rows of its group of `group` over two chains, and sends
  * `words` words, merged eastern column first. An adapter column takes an interval of those, exchanges one word with its
  * neighbours over a bus per section of `section` rows, assembles by a table of descriptors, and sends its interval of
- * the next lane. The last lane runs on to the host's port at the east edge. */
+ * the next lane. The last lane runs on to the host's port at the east edge; or, folded, it turns south, nested like
+ * the rows of a fan, and as many slabs again lead back west in the rows below. */
 #ifndef WFC_TESTS_BENCH_SCALE_GEN_H
 #define WFC_TESTS_BENCH_SCALE_GEN_H
 
@@ -20,6 +21,7 @@ typedef struct scale_shape {
     uint32_t weights_bytes; /* of each contract PE, data of its own */
     uint32_t variants;      /* rows in turn get one of so many classes, which differ in a constant: more classes */
     bool mirror;            /* lanes run from east to west */
+    bool fold;              /* east, then west below: not with mirror */
 } scale_shape;
 
 /* WFC_OK and a program that passes wfc_program_verify and wfc_be_check; the caller deinits it. */

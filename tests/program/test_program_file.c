@@ -118,6 +118,44 @@ START_TEST(write_and_read) {
 }
 END_TEST
 
+/* The limit holds for the file and for what it becomes. */
+START_TEST(memory_is_limited) {
+    wfc_program p, q;
+    wfc_diag d;
+    uint8_t *bytes;
+    size_t size;
+    char path[] = "/tmp/wfc_program_XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    wfc_diag_init(&d);
+    parse_or_fail(RELAY_TEXT, &p);
+    encode_or_fail(&p, &bytes, &size);
+    ck_assert_int_eq(wfc_program_write(&p, path, &d), WFC_OK);
+    ck_assert_int_eq(wfc_program_read_limited(path, size - 1, &d, &q), WFC_ERR_INPUT);
+    ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0003");
+    uint64_t enough = size;
+    while (wfc_program_read_limited(path, enough, &d, &q) != WFC_OK) {
+        ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E1205");
+        ck_assert_uint_lt(enough, 1 << 20);
+        enough += 256;
+    }
+    ck_assert_uint_eq(q.bulk_bytes, p.bulk_bytes);
+    ck_assert_int_eq(memcmp(q.bulk, p.bulk, (size_t)p.bulk_bytes), 0);
+    uint8_t *again;
+    size_t again_size;
+    ck_assert_int_eq(wfc_program_encode(&q, &d, &again, &again_size), WFC_OK);
+    ck_assert_uint_eq(again_size, size);
+    ck_assert_int_eq(memcmp(again, bytes, size), 0);
+    wfc_free(again);
+    wfc_program_deinit(&q);
+    unlink(path);
+    wfc_free(bytes);
+    wfc_program_deinit(&p);
+    wfc_diag_deinit(&d);
+}
+END_TEST
+
 static void expect_refused(const uint8_t *bytes, size_t size, const char *code, const char *says) {
     wfc_program q;
     wfc_diag d;
@@ -304,6 +342,7 @@ int main(int argc, char **argv) {
     tcase_add_test(c, write_and_read);
     tcase_add_test(c, other_versions_are_refused);
     tcase_add_test(c, every_truncation_is_refused);
+    tcase_add_test(c, memory_is_limited);
     tcase_add_test(c, mutants_never_crash);
     tcase_add_test(c, counts_are_checked);
     tcase_add_test(c, out_of_memory);
