@@ -431,6 +431,72 @@ wfc_status wfc_target_copy(const wfc_target *t, wfc_target *out) {
     return WFC_ERR_NO_MEMORY;
 }
 
+/* ---- defects from a file of their own ---- */
+
+static wfc_status read_defects(const reader *r, json_t *root) {
+    if (!json_is_object(root))
+        return wfc_fail(r->diag, WFC_ERR_INPUT, "WFC-E0404", r->where,
+                        "expected an object {\"bad_pes\": [[x, y], ...], \"bad_links\": [[x, y, \"N\"], ...]}");
+    const char *key;
+    json_t *value;
+    json_object_foreach(root, key, value) {
+        if (strcmp(key, "bad_pes") == 0)
+            WFC_TRY(read_bad_pes(r, value));
+        else if (strcmp(key, "bad_links") == 0)
+            WFC_TRY(read_bad_links(r, value));
+        else
+            return fail_key(r, key, NULL, NULL, "unknown key; a file of defects has bad_pes and bad_links");
+    }
+    return WFC_OK;
+}
+
+/* Appends, sorts, drops what is there twice; *list is replaced. */
+static bool merge(void **list, uint32_t *count, const void *more, uint32_t more_count, size_t size,
+                  int (*compare)(const void *, const void *)) {
+    size_t n = (size_t)*count + more_count, kept = 0;
+    char *all = wfc_calloc(n, size);
+    if (!all) return false;
+    if (*count) memcpy(all, *list, *count * size);
+    if (more_count) memcpy(all + *count * size, more, more_count * size);
+    if (n) qsort(all, n, size, compare);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || compare(all + (kept - 1) * size, all + i * size) != 0)
+            memmove(all + kept++ * size, all + i * size, size);
+    wfc_free(*list);
+    *list = all;
+    *count = (uint32_t)kept;
+    return true;
+}
+
+static bool add_defects(wfc_target *t, const wfc_target *more) {
+    void *pes = t->bad_pes, *links = t->bad_links;
+    bool ok =
+        merge(&pes, &t->bad_pe_count, more->bad_pes, more->bad_pe_count, sizeof *t->bad_pes, compare_pes) &&
+        merge(&links, &t->bad_link_count, more->bad_links, more->bad_link_count, sizeof *t->bad_links, compare_links);
+    t->bad_pes = pes;
+    t->bad_links = links;
+    return ok;
+}
+
+wfc_status wfc_target_add_defects(wfc_target *t, const char *path, wfc_diag *diag) {
+    uint8_t *bytes;
+    size_t size;
+    json_error_t error;
+    WFC_TRY(wfc_file_read(path, 64u << 20, diag, &bytes, &size));
+    wfc_target found = {.width = t->width, .height = t->height};
+    reader r = {(const char *)bytes, path, size, diag, &found};
+    json_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
+    char place[512];
+    snprintf(place, sizeof place, "%.400s:%d:%d", path, error.line, error.column);
+    wfc_status s = root ? read_defects(&r, root)
+                        : wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0401", place, "it is not valid JSON: %s", error.text);
+    if (s == WFC_OK && !add_defects(t, &found)) s = wfc_fail_memory(diag);
+    json_decref(root);
+    wfc_free(bytes);
+    wfc_target_deinit(&found);
+    return s;
+}
+
 const char *const *wfc_target_names(void) {
     static const char *const names[] = {"lab", "wse2", "wse3", "wse2-wide", NULL};
     return names;

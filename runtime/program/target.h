@@ -76,6 +76,9 @@ WFC_MUST_USE wfc_status wfc_target_parse(const char *json, size_t n, const char 
                                          wfc_target *out);
 void wfc_target_deinit(wfc_target *t);
 WFC_MUST_USE wfc_status wfc_target_copy(const wfc_target *t, wfc_target *out);
+/* Adds the defects of a JSON file {"bad_pes": [[x, y], ...], "bad_links": [[x, y, "N"|"E"|"S"|"W"], ...]}, as in a
+ * target's file, either key may be missing; what the target lists already stays. Errors as for a target's file. */
+WFC_MUST_USE wfc_status wfc_target_add_defects(wfc_target *t, const char *path, wfc_diag *diag);
 /* Names of the built-in targets, NULL-terminated. */
 const char *const *wfc_target_names(void);
 /* JSON text of the target (malloc'ed, caller frees), stable: parse(to_json(t)) equals t. NULL when out of memory. */

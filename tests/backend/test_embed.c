@@ -375,6 +375,45 @@ START_TEST(test_losses) {
 }
 END_TEST
 
+static wfc_status add_defects(rig *r, const char *text) {
+    char path[] = "/tmp/wfc_defects_XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *f = fdopen(fd, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs(text, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+    wfc_status s = wfc_target_add_defects(&r->t, path, &r->diag);
+    remove(path);
+    return s;
+}
+
+START_TEST(test_defects_file) {
+    static const char *const wrong[] = {"[]",
+                                        "{",
+                                        "{\"bad_pe\": []}",
+                                        "{\"bad_pes\": [[8, 0]]}",
+                                        "{\"bad_pes\": [[1, 1], [1, 1]]}",
+                                        "{\"bad_links\": [[0, 0, \"N\"]]}",
+                                        "{\"bad_links\": [[0, 0, \"X\"]]}"};
+    rig r;
+    rig_init(&r, 1, 8, 6);
+    ck_assert_int_eq(add_defects(&r, "{\"bad_pes\": [[3, 2], [1, 1]]}"), WFC_OK);
+    ck_assert_int_eq(add_defects(&r, "{\"bad_links\": [[0, 5, \"E\"]], \"bad_pes\": [[2, 1], [3, 2]]}"), WFC_OK);
+    ck_assert_uint_eq(r.t.bad_pe_count, 3); /* [3, 2] once */
+    ck_assert(is_dead(&r.t, 1, 1) && is_dead(&r.t, 2, 1) && is_dead(&r.t, 3, 2));
+    ck_assert_uint_eq(r.t.bad_pes[2].x, 3); /* ascending by row */
+    ck_assert_uint_eq(r.t.bad_link_count, 1);
+    ck_assert_int_eq(r.t.bad_links[0].port, WFC_PORT_E);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_int_eq(add_defects(&r, wrong[i]), WFC_ERR_INPUT);
+        ck_assert_uint_eq(r.diag.error_count, i + 1);
+        ck_assert_uint_eq(r.t.bad_pe_count, 3);
+    }
+    rig_deinit(&r);
+}
+END_TEST
+
 /* Every allocation fails once: a status, no leak, and the program as it was. */
 START_TEST(test_out_of_memory) {
     for (size_t nth = 1; nth < 10000; nth++) {
@@ -401,8 +440,9 @@ START_TEST(test_out_of_memory) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {test_no_defects, test_one_dead_pe, test_row_segment, test_edges,
-                                  test_refusals,   test_random,      test_losses,      test_out_of_memory};
+    const TTest *const tests[] = {test_no_defects, test_one_dead_pe,  test_row_segment,
+                                  test_edges,      test_refusals,     test_random,
+                                  test_losses,     test_defects_file, test_out_of_memory};
     Suite *s = suite_create("embed");
     TCase *c = tcase_create("embed");
     tcase_set_timeout(c, 300);
