@@ -57,13 +57,13 @@ static uint32_t layer_sram(const wfc_program *p, uint32_t layer) {
 }
 
 static void print_layers(const cli_context *c, const wfc_program *p) {
-    cli_print("\n%-26s %-9s %-17s %6s %12s %7s %10s  %s\n", "layer", "kind", "rectangle", "PEs", "MACs", "SRAM",
+    cli_print("\n%-26s %-15s %-17s %6s %12s %7s %10s  %s\n", "layer", "kind", "rectangle", "PEs", "MACs", "SRAM",
               "predicted", "split");
     for (uint32_t i = 0; i < p->layer_count; i++) {
         const wfc_prog_layer *l = &p->layers[i];
-        char rect[40], *name = column(l->name, 26), *kind = column(l->kind, 9), *split = column(l->split, 100);
+        char rect[40], *name = column(l->name, 26), *kind = column(l->kind, 15), *split = column(l->split, 100);
         snprintf(rect, sizeof rect, "%ux%u at %u,%u", l->rect.w, l->rect.h, l->rect.x, l->rect.y);
-        cli_print("%-26s %-9s %-17s %6" PRIu32 " %12" PRIu64 " %7" PRIu32 " %10.0f  %s\n", TEXT(name), TEXT(kind), rect,
+        cli_print("%-26s %-15s %-17s %6" PRIu32 " %12" PRIu64 " %7" PRIu32 " %10.0f  %s\n", TEXT(name), TEXT(kind), rect,
                   l->pe_count, l->macs, layer_sram(p, i), l->predicted_cycles, TEXT(split));
         wfc_free(name);
         wfc_free(kind);

@@ -48,6 +48,7 @@ typedef struct geometry {
     uint32_t extent[WFC_IR_MAX_INDEX];
     uint64_t weights;
     int64_t low;
+    int64_t a_end, acc_end; /* elements of the boxes, less what the tile reaches beyond its first */
 } geometry;
 
 static void describe(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, geometry *t) {
@@ -64,6 +65,13 @@ static void describe(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need 
                                               : t->s->extent[v];
     }
     t->low = lowest(t->a, t->weight, t->extent, t->s->index_count);
+    t->a_end = (int64_t)wfc_be_box_elems(&need->edge[0]);
+    t->acc_end = (int64_t)wfc_be_box_elems(&need->chan_all);
+    for (unsigned v = 0; v < t->s->index_count; v++) {
+        if (t->weight[v]) continue;
+        t->a_end -= (int64_t)(t->a[v] < 0 ? -t->a[v] : t->a[v]) * (t->extent[v] - 1);
+        t->acc_end -= (int64_t)t->acc[v] * (t->extent[v] - 1);
+    }
 }
 
 static void put(uint8_t *at, uint32_t value, unsigned bytes) {
@@ -111,6 +119,11 @@ wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc
             int64_t j = (int64_t)(i / (uint64_t)t.weight[v] % t.extent[v]);
             a += j * t.a[v];
             acc += j * t.acc[v];
+        }
+        if (a >= t.a_end || acc >= t.acc_end) { /* the fabric's checker does not read tables */
+            wfc_free(w);
+            return wfc_fail(be->diag, WFC_ERR_INTERNAL, "WFC-E7053", l->name,
+                            "a weight of the sparse form lies outside its operands; please report it");
         }
         put_weight(&l->sparse, data, n++, (uint32_t)a, (uint32_t)acc, w[i]);
     }

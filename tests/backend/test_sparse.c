@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "backend/be.h"
+#include "passes/pass.h"
+#include "runtime/host/run.h"
 #include "tests/backend/edges_rig.h"
 
 /* A graph around weights %w of a shape: text before and after, "x" of `input`. */
@@ -120,10 +122,55 @@ static bool check_estimate(void) {
     return true;
 }
 
+/* What docs/sparsity.md says of infinities: x = (inf, 1) times w = (1 0; 0 2) is (inf, NaN), and (inf, 2) where zeros
+ * are left out. */
+static bool run_infinite(uint8_t form, const float *want) {
+    static const char text[] =
+        "wfc.ir 1\ngraph @inf {\n  input %x : f32[1,2] host=\"x\" hosttype=1\n  const %w : f32[2,2] = {1,0,0,2}\n"
+        "  %y = contract(%x, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=2\"} : f32[1,2] loc(\"fc\")\n"
+        "  output %y host=\"y\" hosttype=1\n}\n";
+    static const uint32_t dims[] = {1, 2};
+    wfc_compile_options opt = {.seed = 1, .model_name = "inf", .sparse = form};
+    wfc_host_options host = {.samples = 0};
+    wfc_diag d;
+    wfc_graph g;
+    wfc_target t = {0};
+    wfc_program p;
+    wfc_host_run run;
+    wfc_tensor_list in = {0};
+    wfc_tensor x;
+    wfc_diag_init(&d);
+    wfc_program_init(&p);
+    wfc_graph_init(&g);
+    bool ok = wfc_target_load("lab", &d, &t) == WFC_OK && wfc_tensor_init(&x, WFC_F32, 2, dims) == WFC_OK;
+    if (ok) ((float *)x.data)[0] = INFINITY, ((float *)x.data)[1] = 1;
+    ok = ok && wfc_tensor_list_take(&in, "x", &x, &d) == WFC_OK &&
+         wfc_ir_parse(text, sizeof text - 1, "text", &d, &g) == WFC_OK &&
+         wfc_pass_run(&g, wfc_pass_default_pipeline(), &d, NULL, NULL) == WFC_OK &&
+         wfc_be_compile(&g, &t, &opt, &d, &p) == WFC_OK && wfc_host_execute(&p, &in, 1, &host, &d, &run) == WFC_OK;
+    if (ok) {
+        const float *y = run.outputs.data[0].tensor.data;
+        ok = y[0] == want[0] && (isnan(want[1]) ? isnan(y[1]) : y[1] == want[1]);
+        if (!ok) fprintf(stderr, "form %u: %g %g\n", form, (double)y[0], (double)y[1]);
+        wfc_host_run_deinit(&run);
+    }
+    wfc_tensor_list_deinit(&in);
+    wfc_program_deinit(&p);
+    wfc_graph_deinit(&g);
+    wfc_target_deinit(&t);
+    wfc_diag_deinit(&d);
+    return ok;
+}
+
+static unsigned check_infinite(void) {
+    static const float dense[] = {INFINITY, NAN}, sparse[] = {INFINITY, 2};
+    return !run_infinite(WFC_SPARSE_NEVER, dense) + !run_infinite(WFC_SPARSE_ALWAYS, sparse);
+}
+
 int main(int argc, char **argv) {
     uint64_t first = 1, number = 12;
     bool print = false;
-    unsigned failed = !check_estimate();
+    unsigned failed = !check_estimate() + check_infinite();
     rig_tally forced = {0}, dense = {0}, few = {0};
     if (!rig_arguments(argc, argv, &first, &number, &print)) return 2;
     for (uint64_t seed = first; seed < first + number && failed < 3; seed++) {

@@ -45,7 +45,15 @@ def worker(model, masks, images, labels, out):
             masked = numpy_helper.to_array(tensor) * mask.astype(np.float32)
             assert masked.shape == mask.shape
             tensor.CopyFrom(numpy_helper.from_array(masked, tensor.name))
-    assert not masks, f"no initializers of these names: {list(masks)}"
+    for node in list(net.graph.node):  # weights that nodes make of constants: masked behind the node
+        for k, value in enumerate(node.output):
+            if value in masks:
+                node.output[k] = value + ".all"
+                factor = numpy_helper.from_array(masks.pop(value).astype(np.float32), value + ".mask")
+                net.graph.initializer.append(factor)
+                masked = onnx.helper.make_node("Mul", [value + ".all", value + ".mask"], [value])
+                net.graph.node.insert(list(net.graph.node).index(node) + 1, masked)
+    assert not masks, f"nothing in the model has these names: {list(masks)}"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(net.SerializeToString(), options, providers=["CPUExecutionProvider"])
