@@ -25,14 +25,14 @@ static void close_rig(void) {
     fe_rig_close(&rig);
 }
 
-static void write_sparse(const char *folder, uint64_t size) {
+static bool write_sparse(const char *folder, uint64_t size) {
     char path[512];
     snprintf(path, sizeof path, "%s/weights.bin", folder);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_msg(ftruncate(fd, (off_t)size) == 0, "the file system of %s takes no sparse file of %llu bytes", folder,
-                  (unsigned long long)size);
-    close(fd);
+    bool made = fd >= 0 && ftruncate(fd, (off_t)size) == 0;
+    if (!made) perror(path); /* a file system without sparse files of that size */
+    if (fd >= 0) close(fd);
+    return made;
 }
 
 static void add_weight(mb *m, const char *name, const char *shape, uint64_t offset, uint64_t bytes) {
@@ -74,7 +74,7 @@ static void add_layers(mb *m, unsigned layers) {
 START_TEST(sixty_gib) {
     fe_rig_open(&rig, 17);
     add_layers(rig.model, LAYERS);
-    write_sparse(rig.folder, LAYERS * LAYER_BYTES);
+    ck_assert(write_sparse(rig.folder, LAYERS * LAYER_BYTES));
     ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig));
     wfc_status s = wfc_pass_run(&rig.graph, wfc_pass_default_pipeline(), &rig.diag, NULL, NULL);
     ck_assert_msg(s == WFC_OK, "%s", fe_rig_message(&rig));
@@ -103,7 +103,7 @@ START_TEST(becomes_shorter) {
     char path[512];
     fe_rig_open(&rig, 17);
     add_layers(rig.model, FEW);
-    write_sparse(rig.folder, FEW * LAYER_BYTES);
+    ck_assert(write_sparse(rig.folder, FEW * LAYER_BYTES));
     ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig));
     snprintf(path, sizeof path, "%s/weights.bin", rig.folder);
     const uint8_t *last = NULL;
@@ -128,7 +128,7 @@ END_TEST
 START_TEST(too_short) {
     fe_rig_open(&rig, 17);
     add_layers(rig.model, 6);
-    write_sparse(rig.folder, 6 * LAYER_BYTES - 1);
+    ck_assert(write_sparse(rig.folder, 6 * LAYER_BYTES - 1));
     ck_assert_int_eq(fe_rig_import(&rig, NULL), WFC_ERR_INPUT);
     ck_assert_ptr_nonnull(strstr(fe_rig_message(&rig), "truncated"));
 }
@@ -141,9 +141,8 @@ static int write_only(const char *folder) {
     (void)mkdir(folder, 0700);
     snprintf(path, sizeof path, "%s/model.onnx", folder);
     mb_write(m, path);
-    write_sparse(folder, LAYERS * LAYER_BYTES);
     mb_free(m);
-    return EXIT_SUCCESS;
+    return write_sparse(folder, LAYERS * LAYER_BYTES) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
