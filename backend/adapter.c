@@ -14,7 +14,7 @@
 
 #include "backend/be.h"
 
-enum { MAX_COLUMNS = 48 };
+enum { MAX_COLUMNS = 48, TOO_LARGE = 1 << 30 };
 
 wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out) {
     wfc_be_stream *s = &be->streams.data[stream];
@@ -70,7 +70,7 @@ uint32_t wfc_be_bus_position(const wfc_be_adapter *ad, const wfc_be_column_plan 
     return index + p->before[1][source_row] - p->before[1][lo > row + 1 ? lo : row + 1];
 }
 
-static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) {
+static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p) {
     uint32_t h = be->height;
     bool ok = true;
     *p = (wfc_be_column_plan){0};
@@ -78,9 +78,8 @@ static wfc_status alloc_plan(wfc_be *be, wfc_be_column_plan *p, uint32_t elems) 
     ok &= (p->give = wfc_arena_alloc(&be->arena, h, sizeof *p->give)) != NULL;
     for (unsigned d = 0; d < 2; d++) {
         ok &= (p->insert[d] = wfc_arena_alloc(&be->arena, h, sizeof *p->insert[d])) != NULL;
-        ok &= (p->bus_pos[d] = wfc_arena_alloc(&be->arena, elems, sizeof *p->bus_pos[d])) != NULL;
+        ok &= (p->bus_pos[d] = wfc_arena_alloc(&be->arena, h, sizeof *p->bus_pos[d])) != NULL;
         ok &= (p->before[d] = wfc_arena_alloc(&be->arena, h + 1, sizeof *p->before[d])) != NULL;
-        if (ok) memset(p->bus_pos[d], 0xff, elems * sizeof *p->bus_pos[d]);
         for (unsigned k = 0; k < 2; k++) {
             ok &= (p->listen[d][k] = wfc_arena_alloc(&be->arena, h, sizeof *p->listen[d][k])) != NULL;
             ok &= (p->arrive[d][k] = wfc_arena_alloc(&be->arena, h, sizeof *p->arrive[d][k])) != NULL;
@@ -129,16 +128,31 @@ static wfc_status plan_moves(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_
             if (s == UINT16_MAX)
                 return wfc_fail(be->diag, WFC_ERR_INTERNAL, "WFC-E7020", ad->name, "element %d has no source row", id);
             widen(&p->take[s], w->pos[id]);
-            if (s != r) p->bus_pos[s < r ? 0 : 1][id] = 0; /* wanted */
+        }
+    }
+    for (unsigned d = 0; d < 2; d++) {
+        for (uint32_t r = 0; r < be->height; r++) {
+            uint32_t n = p->take[r].hi - p->take[r].lo;
+            if (n == 0) continue;
+            p->bus_pos[d][r] = wfc_arena_alloc(&be->arena, n, sizeof **p->bus_pos[d]);
+            if (!p->bus_pos[d][r]) return wfc_fail_memory(be->diag);
+            memset(p->bus_pos[d][r], 0xff, n * sizeof **p->bus_pos[d]);
+        }
+    }
+    for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+        for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
+            int32_t id = needed(be, ad, p->give[r], r, i);
+            uint32_t s = id < 0 ? r : w->row[id];
+            if (s != r) p->bus_pos[s < r ? 0 : 1][s][w->pos[id] - p->take[s].lo] = 0; /* wanted */
         }
     }
     for (unsigned d = 0; d < 2; d++) {
         for (uint32_t r = 0; r < be->height; r++) {
             for (uint32_t i = p->take[r].lo; i < p->take[r].hi; i++) {
-                int32_t id = from->rows[r].ids[i];
-                if (id < 0 || p->bus_pos[d][id] == UINT32_MAX) continue;
-                p->bus_pos[d][id] = p->insert[d][r].count;
-                WFC_TRY(wfc_be_list_push(be, &p->insert[d][r], id));
+                uint32_t *at = &p->bus_pos[d][r][i - p->take[r].lo];
+                if (*at == UINT32_MAX) continue;
+                *at = p->insert[d][r].count;
+                WFC_TRY(wfc_be_list_push(be, &p->insert[d][r], from->rows[r].ids[i]));
             }
             p->before[d][r + 1] = p->before[d][r] + p->insert[d][r].count;
         }
@@ -148,8 +162,7 @@ static wfc_status plan_moves(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_
 
 static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_where *w, uint32_t col,
                               wfc_be_column_plan *p) {
-    WFC_TRY(alloc_plan(be, p, w->elems));
-    p->lane_pos = w->pos;
+    WFC_TRY(alloc_plan(be, p));
     WFC_TRY(plan_moves(be, ad, w, col, p));
     if (ad->section == 0) return WFC_OK;
     uint32_t sections = (ad->h + ad->section - 1) / ad->section;
@@ -166,7 +179,8 @@ static wfc_status plan_column(wfc_be *be, const wfc_be_adapter *ad, const wfc_be
             if (id < 0 || w->row[id] == r) continue;
             uint32_t s = w->row[id];
             unsigned d = s < r ? 0 : 1, k = bus_of(ad, s, r);
-            widen(&p->listen[d][k][r], wfc_be_bus_position(ad, p, d, r, s, p->bus_pos[d][id]));
+            widen(&p->listen[d][k][r],
+                  wfc_be_bus_position(ad, p, d, r, s, p->bus_pos[d][s][w->pos[id] - p->take[s].lo]));
         }
     }
     return WFC_OK;
@@ -200,8 +214,14 @@ static double traffic(const wfc_be_column_plan *p, uint32_t r) {
 static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, double *cycles,
                            uint32_t *bytes) {
     wfc_be_pe_build b;
+    wfc_diag *diag = be->diag;
+    be->diag = NULL; /* what does not fit is no error yet */
     wfc_status st = wfc_be_emit_adapter(be, ad, row, col, &b);
-    if (st == WFC_OK && !b.empty) {
+    be->diag = diag;
+    if (st == WFC_ERR_NO_FIT) {
+        *bytes = TOO_LARGE;
+        st = WFC_OK;
+    } else if (st == WFC_OK && !b.empty) {
         double v = wfc_be_asm_cycles_per_sample(b.a);
         if (v > *cycles) *cycles = v;
         if (wfc_be_asm_bytes(b.a) > *bytes) *bytes = wfc_be_asm_bytes(b.a);
@@ -288,20 +308,34 @@ static wfc_status check_colours(wfc_be *be, const wfc_be_adapter *ad) {
 #endif
 }
 
-/* Plans the adapter with `cols` columns; its time and SRAM. */
-static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, double *cycles,
-                              uint32_t *bytes) {
+static wfc_status plan_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols) {
     ad->cols = cols;
     ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
     if (!ad->plan) return wfc_fail_memory(be->diag);
     for (uint32_t c = 0; c < cols; c++) WFC_TRY(plan_column(be, ad, w, c, &ad->plan[c]));
-    WFC_TRY(price(be, ad, cycles, bytes));
-    double bus = busiest_bus(ad);
-    if (bus > *cycles) *cycles = bus;
     return WFC_OK;
 }
 
+/* Time and SRAM of the adapter with `cols` columns, planned in scratch memory. */
+static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, double *cycles,
+                              uint32_t *bytes) {
+    wfc_arena keep = be->arena;
+    wfc_arena_init(&be->arena);
+    wfc_status st = plan_columns(be, ad, w, cols);
+    if (st == WFC_OK) st = price(be, ad, cycles, bytes);
+    if (st == WFC_OK && busiest_bus(ad) > *cycles) *cycles = busiest_bus(ad);
+    wfc_arena_deinit(&be->arena);
+    be->arena = keep;
+    return st;
+}
+
 static wfc_status no_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t least_bytes) {
+    if (least_bytes >= TOO_LARGE && least_bytes < UINT32_MAX) {
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7023", ad->name,
+                        "rearranging this tensor takes more SRAM than a PE can address, even over %d columns. Use a "
+                        "larger target",
+                        MAX_COLUMNS);
+    }
     if (least_bytes == UINT32_MAX) {
         return wfc_fail(
             be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
@@ -323,18 +357,16 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     ad->section = ad->relay ? 0 : farthest(be, ad, w);
     ad->plan_row = w->row;
     double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
-    wfc_be_column_plan *best_plan = NULL;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
     for (uint32_t cols = 1, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
         double cycles;
         uint32_t bytes;
         WFC_TRY(try_columns(be, ad, w, cols, &cycles, &bytes));
-        missed += best_plan != NULL; /* unless this one is better */
+        missed += best_cols > 0; /* unless this one is better */
         if (bytes < least_bytes) least_bytes = bytes;
         if (bytes <= be->t->sram_bytes && cycles < 0.97 * best) {
             best = cycles;
-            best_plan = ad->plan;
             best_cols = cols;
             missed = 0;
         }
@@ -343,9 +375,8 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
         cols = next > cols ? next : cols + 1;
     }
-    if (!best_plan) return no_adapter(be, ad, least_bytes);
-    ad->plan = best_plan;
-    ad->cols = best_cols;
+    if (!best_cols) return no_adapter(be, ad, least_bytes);
+    WFC_TRY(plan_columns(be, ad, w, best_cols));
     ad->predicted_cycles = best;
     be->slabs.data[ad->slab].w = (uint16_t)best_cols;
     return add_adapter_tap(be, ad);

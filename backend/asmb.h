@@ -146,7 +146,7 @@ uint16_t wfc_be_asm_addr(const wfc_be_asm *a, uint32_t array);
 /* Finished classes by content (the class name does not count). First come, first numbered: deterministic. */
 typedef struct wfc_be_class_table {
     WFC_VEC(wfc_prog_class) classes;
-    uint32_t *slots; /* hash table of index + 1 */
+    uint32_t *slots, *names; /* hash tables of index + 1, by content and by name */
     uint32_t slot_count;
 } wfc_be_class_table;
 void wfc_be_class_table_init(wfc_be_class_table *t);

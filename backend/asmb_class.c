@@ -104,24 +104,40 @@ bool wfc_be_class_equal(const wfc_prog_class *x, const wfc_prog_class *y) {
            same_bindings(x->out_queues, y->out_queues, x->out_count);
 }
 
+static uint32_t hash_name(const char *name) {
+    uint64_t h = mix_text(0, name);
+    return (uint32_t)(h ^ h >> 32);
+}
+
+static void enter(uint32_t *slots, uint32_t count, uint64_t hash, uint32_t index) {
+    uint32_t k = (uint32_t)(hash % count);
+    while (slots[k]) k = (k + 1) % count;
+    slots[k] = index + 1;
+}
+
 static wfc_status grow_slots(wfc_be_class_table *t) {
     uint32_t n = t->slot_count ? t->slot_count * 2 : 64;
-    uint32_t *slots = wfc_calloc(n, sizeof *slots);
-    if (!slots) return WFC_ERR_NO_MEMORY;
-    for (size_t i = 0; i < t->classes.count; i++) {
-        uint32_t k = (uint32_t)(hash_class(&t->classes.data[i]) % n);
-        while (slots[k]) k = (k + 1) % n;
-        slots[k] = (uint32_t)i + 1;
+    uint32_t *slots = wfc_calloc(n, sizeof *slots), *names = wfc_calloc(n, sizeof *names);
+    if (!slots || !names) {
+        wfc_free(slots);
+        wfc_free(names);
+        return WFC_ERR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < t->classes.count; i++) {
+        enter(slots, n, hash_class(&t->classes.data[i]), i);
+        enter(names, n, hash_name(t->classes.data[i].name), i);
     }
     wfc_free(t->slots);
+    wfc_free(t->names);
     t->slots = slots;
+    t->names = names;
     t->slot_count = n;
     return WFC_OK;
 }
 
 static bool class_name_taken(const wfc_be_class_table *t, const char *name) {
-    for (size_t i = 0; i < t->classes.count; i++) {
-        if (strcmp(t->classes.data[i].name, name) == 0) return true;
+    for (uint32_t k = hash_name(name) % t->slot_count; t->names[k]; k = (k + 1) % t->slot_count) {
+        if (strcmp(t->classes.data[t->names[k] - 1].name, name) == 0) return true;
     }
     return false;
 }
@@ -156,6 +172,7 @@ wfc_status wfc_be_class_table_add(wfc_be_class_table *t, wfc_arena *arena, const
     if (!added.name) return WFC_ERR_NO_MEMORY;
     WFC_TRY(wfc_vec_push(&t->classes, added));
     t->slots[k] = (uint32_t)t->classes.count;
+    enter(t->names, t->slot_count, hash_name(added.name), (uint32_t)t->classes.count - 1);
     *out_index = (uint32_t)t->classes.count - 1;
     return WFC_OK;
 }

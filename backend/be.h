@@ -143,8 +143,7 @@ typedef struct wfc_be_column_plan {
     uint32_t *before[2];           /* [row] words inserted by the rows above it; [height] by all */
     wfc_be_interval *listen[2][2]; /* [row] accepted interval of the bus words that arrive */
     uint32_t *arrive[2][2];        /* [row] bus words that pass here per sample */
-    uint32_t *lane_pos,
-        *bus_pos[2]; /* [element] position in its source lane; in its row's insert list, UINT32_MAX not on it */
+    uint32_t **bus_pos[2]; /* [row][place in what is taken] position in the row's insert list, UINT32_MAX not on it */
 } wfc_be_column_plan;
 
 /* colours[parity of the column]: adapter: bus [direction * 2 + section parity]; layer: chain [direction * 2 + parity of

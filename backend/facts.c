@@ -111,13 +111,13 @@ wfc_status wfc_be_layer_facts(wfc_be *be, const wfc_be_layer *l, uint32_t row, u
     const wfc_be_slab *slab = &be->slabs.data[l->slab];
     bool sends = s->segment[row] && s->segment[row][col];
     put(out, l->slab);
-    put(out, be->parity ? (row & 1u) * 2 + ((slab->x + col) & 1u) : 0);
+    put(out, be->parity ? (int64_t)(row & 1u) * 2 + ((slab->x + col) & 1u) : 0);
     put(out, sends ? 2 + (int64_t)wfc_be_lane_control(be, s, row, col) : (int64_t)holds);
     put_box(out, &final);
     if (chained) {
         uint32_t ic = inner % l->split.pc;
         wfc_be_scatter sc = wfc_be_scatter_words(l, row, col, 1);
-        put(out, (ic == 0) + 2 * (ic + 1 == l->split.pc) + 4 * (ic & 1u));
+        put(out, (int64_t)(ic == 0) + 2 * (ic + 1 == l->split.pc) + 4 * (ic & 1u));
         put(out, sc.above);
         put(out, sc.own);
         put(out, sc.below);

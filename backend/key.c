@@ -1,6 +1,6 @@
 /* Keys of a layer: row parts and contraction parts, and the time of each for every useful number of columns.
  *
- * The boxes of a middle PE are computed once per key, for one column; more columns only thin out the dealt channels.
+ * The boxes of the fullest PE are computed once per key, for one column; more columns only thin out the dealt channels.
  * Example: conv 64 -> 64 of 56 x 56 over 994 rows: 28 x 1 tiles x 35 channel parts, 21 columns: tile 112, 2 channels
  * in, 4 out: compute = 4 * 2 * 9 * (3 + 112 cycles). */
 #include "backend/plan.h"
@@ -99,14 +99,29 @@ static double pe_cycles(const wfc_be *be, const wfc_be_layer *l, const wfc_be_ne
     return work > lane ? work : lane;
 }
 
-/* Row of a PE in the middle of the layer. */
-static uint32_t middle_row(const wfc_be_layer *l) {
-    uint32_t group = 0;
-    for (unsigned d = 0; d < l->shape.rank; d++) {
-        if (d != 1) group = group * l->split.row_parts[d] + l->split.row_parts[d] / 2;
+/* A part of the largest size, as near to the middle as one comes: at the borders windows reach less. */
+static uint32_t full_part(uint32_t n, uint32_t parts) {
+    for (uint32_t k = 0; k < parts; k++) {
+        uint32_t i = (parts / 2 + k) % parts;
+        wfc_be_interval p = wfc_be_part(n, parts, i);
+        if (p.hi - p.lo == (n + parts - 1) / parts) return i;
     }
-    uint32_t parts = l->shape.rank > 1 ? l->split.row_parts[1] : 1;
-    return wfc_be_group_row(&l->split, group) + parts / 2 * l->split.pc;
+    return 0;
+}
+
+/* Row of a PE that holds most. */
+static uint32_t full_row(const wfc_be *be, const wfc_be_layer *l) {
+    uint32_t group = 0, inner = 0, part = 0;
+    for (unsigned d = 0; d < l->shape.rank; d++) {
+        uint32_t digit = full_part(l->shape.dims[d], l->split.row_parts[d]);
+        if (d == 1)
+            inner = digit;
+        else
+            group = group * l->split.row_parts[d] + digit;
+    }
+    if (l->red_var >= 0)
+        part = full_part(wfc_ir_node_c(be->g, l->nodes[0])->u.contract.extent[l->red_var], l->split.pc);
+    return wfc_be_group_row(&l->split, group) + inner * l->split.pc + part;
 }
 
 static share channel_share(const wfc_be_layer *l) {
@@ -118,10 +133,11 @@ static share channel_share(const wfc_be_layer *l) {
     return s;
 }
 
-/* Boxes of the present split's middle PE in the scratch arena; false: it has none. */
-static bool middle_boxes(wfc_be *be, const wfc_be_layer *l, wfc_be_need *need, wfc_be_box *final) {
-    if (wfc_be_needs(be, l, middle_row(l), 0, need) != WFC_OK) return false;
-    bool any = wfc_be_out_box(be, l, middle_row(l), 0, final);
+/* Boxes of the present split's fullest PE in the scratch arena; false: it has none. */
+static bool full_boxes(wfc_be *be, const wfc_be_layer *l, wfc_be_need *need, wfc_be_box *final) {
+    uint32_t row = full_row(be, l);
+    if (wfc_be_needs(be, l, row, 0, need) != WFC_OK) return false;
+    bool any = wfc_be_out_box(be, l, row, 0, final);
     return any || l->chan_axis >= 0;
 }
 
@@ -131,7 +147,7 @@ double wfc_be_split_cycles(wfc_be *be, wfc_be_layer *l, uint64_t *sram_bytes) {
     wfc_be_need need;
     wfc_be_box final;
     double cycles = WFC_BE_NO_CYCLES, bytes = 0;
-    if (middle_boxes(be, l, &need, &final)) {
+    if (full_boxes(be, l, &need, &final)) {
         cycles = pe_cycles(be, l, &need, &final, channel_share(l), &bytes);
         if (bytes > be->t->sram_bytes) cycles = WFC_BE_NO_CYCLES;
         if (sram_bytes) *sram_bytes = (uint64_t)bytes;
@@ -173,10 +189,10 @@ static wfc_status price(wfc_be *be, wfc_be_layer *l, wfc_be_keys *k, wfc_be_key 
     wfc_be_box final;
     l->split = key->split;
     l->split.cols = 1;
-    bool once = l->chan_axis >= 0, any = once && middle_boxes(be, l, &need, &final);
+    bool once = l->chan_axis >= 0, any = once && full_boxes(be, l, &need, &final);
     for (uint32_t c = 0; c < k->col_count; c++) {
         l->split.cols = k->cols[c];
-        if (!once) any = middle_boxes(be, l, &need, &final);
+        if (!once) any = full_boxes(be, l, &need, &final);
         double bytes = 0;
         double v = any ? pe_cycles(be, l, &need, &final, channel_share(l), &bytes) : WFC_BE_NO_CYCLES;
         if (any && bytes < (double)k->least_bytes) k->least_bytes = (uint64_t)bytes;

@@ -386,13 +386,31 @@ static wfc_status choose_connection(wfc_be *be, wfc_be_layer *l, uint32_t edge, 
     return c->kind == ADAPT ? sort_channels(be, l, edge, w, &c->d) : WFC_OK;
 }
 
+/* Lanes of the source that the edge needs: those that a relay passes on. */
+static wfc_status needed_lanes(wfc_be *be, const wfc_be_edge *e, const connection *c, wfc_be_list **out) {
+    const wfc_be_stream *s = &be->streams.data[e->source];
+    const wfc_be_where *w;
+    WFC_TRY(wfc_be_locate(be, e->source, &w));
+    wfc_be_list *rows = *out = wfc_arena_alloc(&be->arena, be->height, sizeof *rows);
+    if (!rows) return wfc_fail_memory(be->diag);
+    for (uint32_t r = 0; r < be->height; r++) {
+        for (uint32_t i = 0; i < c->d.rows[r].count; i++) {
+            int32_t id = c->d.rows[r].ids[i];
+            if (id >= 0) rows[w->row[id]] = s->rows[w->row[id]];
+        }
+    }
+    return WFC_OK;
+}
+
 /* Builds the way of an edge: relays, then the adapter, then the reader's tap. */
 static wfc_status build_connection(wfc_be *be, wfc_be_layer *l, uint32_t layer, uint32_t edge, uint32_t relays,
                                    const connection *c) {
     wfc_be_edge *e = &l->edges[edge];
     int32_t stream = e->source;
+    wfc_be_list *lanes = NULL;
+    if (relays) WFC_TRY(needed_lanes(be, e, c, &lanes));
     for (uint32_t i = 0; i < relays; i++) {
-        WFC_TRY(new_adapter(be, stream, l->name, true, be->streams.data[stream].rows, layer, edge, &stream));
+        WFC_TRY(new_adapter(be, stream, l->name, true, lanes, layer, edge, &stream));
     }
     if (c->kind == ADAPT) WFC_TRY(new_adapter(be, stream, l->name, false, c->d.rows, layer, edge, &stream));
     e->stream = stream;

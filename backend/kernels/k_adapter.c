@@ -23,6 +23,7 @@ typedef struct rig {
     const wfc_be_adapter *ad;
     const wfc_be_column_plan *p;
     uint32_t row, col;
+    const uint32_t *pos; /* [element] in its source lane */
     wfc_be_pe_build *b;
     wfc_be_asm *a;
     wfc_be_receive lane, bus[2][2];
@@ -33,13 +34,13 @@ typedef struct rig {
 static void find_source(const rig *r, int32_t id, uint32_t from_row, wfc_be_pair *pair) {
     const wfc_be_column_plan *p = r->p;
     if (from_row == r->row) {
-        *pair =
-            (wfc_be_pair){.array = r->lane.array, .off = r->lane.half_reg, .src = p->lane_pos[id] - p->take[r->row].lo};
+        *pair = (wfc_be_pair){.array = r->lane.array, .off = r->lane.half_reg, .src = r->pos[id] - p->take[r->row].lo};
         return;
     }
     unsigned d = from_row < r->row ? 0 : 1,
              k = wfc_be_section(r->ad, from_row) == wfc_be_section(r->ad, r->row) ? 0 : 1;
-    uint32_t at = wfc_be_bus_position(r->ad, p, d, r->row, from_row, p->bus_pos[d][id]);
+    uint32_t at =
+        wfc_be_bus_position(r->ad, p, d, r->row, from_row, p->bus_pos[d][from_row][r->pos[id] - p->take[from_row].lo]);
     *pair = (wfc_be_pair){
         .array = r->bus[d][k].array, .off = r->bus[d][k].half_reg, .src = at - p->listen[d][k][r->row].lo};
 }
@@ -182,6 +183,7 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
         return WFC_OK;
     }
     rig r = {.be = be, .ad = ad, .p = p, .row = row, .col = col, .b = out};
+    r.pos = be->streams.data[ad->source].where->pos; /* made when the adapter was sized */
     uint32_t n = p->give[row].hi - p->give[row].lo;
     if (n == 0 && p->take[row].hi == p->take[row].lo) {
         out->empty = true;
