@@ -214,11 +214,16 @@ static double traffic(const wfc_be_column_plan *p, uint32_t r) {
 static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, double *cycles,
                            uint32_t *bytes) {
     wfc_be_pe_build b;
-    wfc_diag *diag = be->diag;
-    be->diag = NULL; /* what does not fit is no error yet */
+    wfc_diag *diag = be->diag, mine;
+    wfc_diag_init(&mine);
+    be->diag = &mine;
     wfc_status st = wfc_be_emit_adapter(be, ad, row, col, &b);
     be->diag = diag;
-    if (st == WFC_ERR_NO_FIT) {
+    bool sram = mine.count > 0 && strcmp(mine.items[0].code, "WFC-E0702") == 0; /* more columns may do */
+    for (size_t i = 0; i < mine.count && !sram; i++)
+        wfc_diag_add(diag, mine.items[i].severity, mine.items[i].code, mine.items[i].where, "%s", mine.items[i].text);
+    wfc_diag_deinit(&mine);
+    if (st == WFC_ERR_NO_FIT && sram) {
         *bytes = TOO_LARGE;
         st = WFC_OK;
     } else if (st == WFC_OK && !b.empty) {
@@ -377,6 +382,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     }
     if (!best_cols) return no_adapter(be, ad, least_bytes);
     WFC_TRY(plan_columns(be, ad, w, best_cols));
+    ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;
     be->slabs.data[ad->slab].w = (uint16_t)best_cols;
     return add_adapter_tap(be, ad);

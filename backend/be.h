@@ -126,11 +126,11 @@ typedef struct wfc_be_adapter {
     uint32_t layer, edge;   /* for whom; layer UINT32_MAX: output `edge` */
     uint32_t cols;
     int32_t slab;
-    uint32_t section;                /* rows of one bus section, 0: nothing changes its row */
-    uint32_t y, h;                   /* rows it spans; sections are counted from y */
-    struct wfc_be_column_plan *plan; /* [cols] */
-    const uint16_t *plan_row;        /* [element] row of the source lane that holds it */
-    double predicted_cycles;
+    uint32_t section;                   /* rows of one bus section, 0: nothing changes its row */
+    uint32_t y, h;                      /* rows it spans; sections are counted from y */
+    struct wfc_be_column_plan *plan;    /* [cols] */
+    const uint16_t *plan_row;           /* [element] row of the source lane that holds it */
+    double predicted_cycles, bus_words; /* bus_words: of the busiest bus per sample */
 } wfc_be_adapter;
 
 /* One column of an adapter. Directions: 0 down (south), 1 up. The words of a section's rows travel on one bus over this
@@ -162,7 +162,11 @@ typedef struct wfc_be {
     const wfc_compile_options *opt;
     wfc_diag *diag;
     wfc_arena arena;
-    uint32_t height, width;
+    uint32_t height, width; /* of the target */
+    struct {
+        uint32_t x, y, w, h;
+    } region; /* the part of it that is used; lanes from and to the host pass beside it */
+    struct wfc_be_floor *floor;
     wfc_be_layer *layers;
     uint32_t layer_count;
     WFC_VEC(wfc_be_stream) streams;
@@ -221,7 +225,8 @@ wfc_value wfc_be_view_root(const wfc_graph *g, wfc_value v);
 /* Element of `consumed` -> id in its root, or a fill. */
 int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
 
-/* streams.c: lane contents, direct connections, adapters. */
+/* streams.c: lane contents, direct connections, adapters. Ports of an edge of the wafer within the region's rows. */
+uint32_t wfc_be_port_count(const wfc_be *be, unsigned side);
 /* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
@@ -236,8 +241,8 @@ WFC_MUST_USE wfc_status wfc_be_choose_sparse(wfc_be *be);
  * ln(pes) n d (1 - d)), the expected maximum of so many binomial numbers (normal approximation). */
 double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double density, uint64_t pes, uint64_t tile);
 
-/* place_slabs.c: columns and colours. route.c: every router's routes. build.c: the program. */
-WFC_MUST_USE wfc_status wfc_be_place(wfc_be *be);
+/* colour.c: colours of streams and slabs. route.c: every router's routes. build.c: the program. */
+WFC_MUST_USE wfc_status wfc_be_colour_all(wfc_be *be);
 typedef struct wfc_be_routes {
     wfc_prog_router *at; /* [height * width], routes in arena, ascending colour */
 } wfc_be_routes;

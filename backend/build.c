@@ -460,7 +460,7 @@ static const char *split_text(build *b, const wfc_be_layer *l) {
 
 static double lane_words(const wfc_be *be, const wfc_be_slab *s, uint32_t slab) {
     double most = 0;
-    for (uint32_t r = 0; r < be->height; r++) {
+    for (uint32_t r = s->y; r < (uint32_t)s->y + s->h; r++) {
         double n = 0;
         for (size_t i = 0; i < be->streams.count; i++) {
             const wfc_be_stream *st = &be->streams.data[i];
@@ -480,13 +480,14 @@ static wfc_status describe(build *b, uint32_t slab) {
     wfc_be *be = b->be;
     const wfc_be_slab *s = &be->slabs.data[slab];
     wfc_prog_layer *out = &b->p->layers[slab];
-    out->rect = (wfc_prog_rect){.x = s->x, .y = 0, .w = s->w, .h = (uint16_t)be->height};
+    out->rect = (wfc_prog_rect){.x = s->x, .y = s->y, .w = s->w, .h = s->h};
     out->predicted_lane = lane_words(be, s, slab);
     uint32_t nodes = 0;
     if (s->is_adapter) {
         const wfc_be_adapter *a = &be->adapters.data[s->index];
         out->name = wfc_arena_utf8(&b->p->arena, a->name);
-        out->kind = "adapter";
+        if (a->bus_words > out->predicted_lane) out->predicted_lane = a->bus_words;
+        out->kind = a->relay ? "buffer" : "adapter";
         out->split = keep(b, wfc_asprintf("cols=%u section=%u", a->cols, a->section));
     } else {
         const wfc_be_layer *l = &be->layers[s->index];
@@ -633,15 +634,17 @@ static wfc_status fill(build *b, const wfc_be_routes *routes) {
     WFC_TRY(wfc_target_copy(be->t, &p->target));
     p->layer_count = (uint32_t)be->slabs.count;
     p->layers = wfc_arena_alloc(&p->arena, p->layer_count + 1, sizeof *p->layers);
-    int32_t *slab_of = wfc_arena_alloc(&be->arena, be->width, sizeof *slab_of);
+    int32_t *slab_of = wfc_arena_alloc(&be->arena, (size_t)be->width * be->height, sizeof *slab_of);
     if (!p->layers || !slab_of) return wfc_fail_memory(be->diag);
-    for (uint32_t x = 0; x < be->width; x++) slab_of[x] = -1;
+    for (size_t i = 0; i < (size_t)be->width * be->height; i++) slab_of[i] = -1;
     for (uint32_t s = 0; s < be->slabs.count; s++) {
-        for (uint32_t c = 0; c < be->slabs.data[s].w; c++) slab_of[be->slabs.data[s].x + c] = (int32_t)s;
+        const wfc_be_slab *slab = &be->slabs.data[s];
+        for (uint32_t i = 0; i < (uint32_t)slab->w * slab->h; i++)
+            slab_of[(size_t)(slab->y + i / slab->w) * be->width + slab->x + i % slab->w] = (int32_t)s;
         WFC_TRY(describe(b, s));
     }
     for (uint32_t y = 0; y < be->height; y++) {
-        for (uint32_t x = 0; x < be->width; x++) WFC_TRY(add_pe(b, routes, x, y, slab_of[x]));
+        for (uint32_t x = 0; x < be->width; x++) WFC_TRY(add_pe(b, routes, x, y, slab_of[(size_t)y * be->width + x]));
     }
     WFC_TRY(inputs(b));
     WFC_TRY(outputs(b));

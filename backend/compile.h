@@ -12,6 +12,7 @@ typedef enum wfc_sparse_form { WFC_SPARSE_BY_COST = 0, WFC_SPARSE_ALWAYS, WFC_SP
 typedef struct wfc_compile_options {
     uint64_t seed;          /* of the partitioner's choices */
     const char *model_name; /* base name, for reports */
+    unsigned place;         /* set of placement methods to try, bit per wfc_be_tree_method; 0: all */
     bool parity;            /* colours by parity of rows and columns, as detours around dead PEs need them */
     uint8_t sparse;         /* wfc_sparse_form */
     bool random_splits;     /* tests: every layer's split and width drawn by `seed` instead of chosen by cost */

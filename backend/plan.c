@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/plan.h"
+#include "backend/floor.h"
 
 enum { MAX_CANDIDATES = 40, BEST_CANDIDATES = 20, SWEEPS = 4 };
 
@@ -42,6 +42,7 @@ typedef struct planner {
     pair *pairs;
     uint32_t pair_slots, pair_count;
     double T;
+    wfc_be_floor *floor;
 } planner;
 
 static bool link_of(const planner *p, uint32_t layer, uint32_t edge, link *out) {
@@ -124,13 +125,15 @@ static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t
         p->pair_count++;
     }
     *cols = wfc_be_adapter_columns(p->pairs[at].words, p->T);
+    bool turns = p->floor->relation[p->floor->edge_first[l->to] + l->edge] != WFC_BE_EAST;
+    if (turns && *cols < 1) *cols = 1;
     return WFC_OK;
 }
 
 /* Words come in at few rows: an adapter deals them out. */
 static double host_columns(const planner *p, const link *l) {
-    uint32_t ports = p->be->t->io_count[WFC_SIDE_WEST];
-    if (ports >= p->be->height) return 1;
+    uint32_t ports = wfc_be_port_count(p->be, WFC_SIDE_WEST);
+    if (ports >= p->be->region.h) return 1;
     return floor(3 * l->words / (ports ? ports : 1) / p->T) + 1;
 }
 
@@ -252,21 +255,29 @@ static wfc_status sweep(planner *p, bool *changed) {
     return WFC_OK;
 }
 
-static wfc_status total(planner *p, double *layers, double *adapters) {
+/* Columns of the floorplan with the present choice; also of layers and adapters apart. */
+static wfc_status total(planner *p, double *layers, double *adapters, uint32_t *columns) {
+    wfc_be_floor *f = p->floor;
     *layers = *adapters = 0;
-    for (uint32_t i = 0; i < p->n; i++) *layers += p->cand[i][p->choice[i]].cols;
+    memset(f->strip_cols, 0, f->problem.edge_count * sizeof *f->strip_cols);
+    for (uint32_t i = 0; i < p->n; i++) {
+        f->layer_cols[i] = (uint16_t)p->cand[i][p->choice[i]].cols;
+        *layers += f->layer_cols[i];
+    }
     for (uint32_t k = 0; k < p->link_count; k++) {
         const link *l = &p->links[k];
         double a = host_columns(p, l);
         if (l->from != UINT32_MAX) WFC_TRY(link_columns(p, k, p->choice[l->from], p->choice[l->to], &a));
+        f->strip_cols[f->edge_first[l->to] + l->edge] = (uint16_t)(a < UINT16_MAX ? a : UINT16_MAX);
         *adapters += a;
     }
-    return WFC_OK;
+    return wfc_be_floor_width(p->be, f, columns);
 }
 
 /* Choice for p->T; *columns: what it takes, INFINITY when a layer cannot be that fast. */
 static wfc_status choose(planner *p, double T, uint32_t width, double *columns) {
     double layers, adapters;
+    uint32_t width_needed;
     bool changed = true;
     *columns = INFINITY;
     p->T = T;
@@ -274,8 +285,8 @@ static wfc_status choose(planner *p, double T, uint32_t width, double *columns) 
     memset(p->cost, 0, p->n * sizeof *p->cost);
     WFC_TRY(programme(p));
     for (unsigned s = 0; s < SWEEPS && changed; s++) WFC_TRY(sweep(p, &changed));
-    WFC_TRY(total(p, &layers, &adapters));
-    *columns = layers + adapters;
+    WFC_TRY(total(p, &layers, &adapters, &width_needed));
+    *columns = width_needed;
     return WFC_OK;
 }
 
@@ -298,29 +309,27 @@ static wfc_status no_split(planner *p, uint32_t layer) {
     uint64_t least = p->keys[layer].least_bytes, sram = be->t->sram_bytes;
     if (least <= sram || least == UINT64_MAX) {
         return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
-                        "no split over %u x %u PEs suits this layer; use a larger target", be->width, be->height);
+                        "no split over %u x %u PEs suits this layer; use a larger target", be->region.w, be->region.h);
     }
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7010", l->name,
                     "dealt as finely as the %u x %u PEs of target %s allow, this layer needs about %llu bytes of SRAM "
                     "per PE; a PE has %llu, so %llu are missing. Use a larger target, or make the layer smaller",
-                    be->width, be->height, be->t->name, (unsigned long long)least, (unsigned long long)sram,
+                    be->region.w, be->region.h, be->t->name, (unsigned long long)least, (unsigned long long)sram,
                     (unsigned long long)(least - sram));
 }
 
 static wfc_status too_large(planner *p, uint32_t reserve) {
     wfc_be *be = p->be;
     double layers = 0, adapters = 0, columns;
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (!p->keys[i].count) return no_split(p, i);
-    }
-    WFC_TRY(choose(p, 1e29, be->width, &columns));
-    if (columns < INFINITY) WFC_TRY(total(p, &layers, &adapters));
-    double needed = layers + (adapters > reserve ? adapters : reserve), missing = needed - be->width;
+    uint32_t width_needed = 0;
+    WFC_TRY(choose(p, 1e29, be->region.w, &columns));
+    if (columns < INFINITY) WFC_TRY(total(p, &layers, &adapters, &width_needed));
+    double needed = layers + (adapters > reserve ? adapters : reserve), missing = needed - be->region.w;
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
                     "the model needs at least %.0f columns of %u PEs for its %u layers and %.0f for adapters, target "
                     "%s has %u: %.0f "
                     "are missing. Use a larger target",
-                    layers, be->height, p->n, needed - layers, be->t->name, be->width, missing > 0 ? missing : 0);
+                    layers, be->region.h, p->n, needed - layers, be->t->name, be->region.w, missing > 0 ? missing : 0);
 }
 
 /* --- the least T --- */
@@ -348,27 +357,24 @@ static wfc_status least_time(planner *p, uint32_t room, bool *found) {
     double lo, hi, columns;
     WFC_TRY(bounds(p, &lo, &hi));
     *found = false;
-    WFC_TRY(choose(p, hi, p->be->width, &columns));
+    WFC_TRY(choose(p, hi, p->be->region.w, &columns));
     if (columns > room) return WFC_OK;
     *found = true;
     for (unsigned i = 0; i < 40 && hi / lo > 1.002; i++) {
         double mid = i == 0 ? lo : sqrt(lo * hi);
-        WFC_TRY(choose(p, mid, p->be->width, &columns));
+        WFC_TRY(choose(p, mid, p->be->region.w, &columns));
         if (columns <= room)
             hi = mid;
         else
             lo = mid * (i == 0 ? 1.0000001 : 1);
         if (i == 0 && columns <= room) break;
     }
-    return choose(p, hi, p->be->width, &columns);
+    return choose(p, hi, p->be->region.w, &columns);
 }
 
 /* Tests: any split that fits SRAM, so that neighbours' layouts disagree in every way. */
 static wfc_status draw_splits(planner *p, uint32_t room) {
     uint64_t rng = p->be->opt->seed * 2 + 1;
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (!p->keys[i].count) return no_split(p, i);
-    }
     for (unsigned attempt = 0; attempt < 1000; attempt++) {
         uint32_t sum = 0;
         for (uint32_t i = 0; i < p->n; i++) {
@@ -387,7 +393,53 @@ static wfc_status draw_splits(planner *p, uint32_t room) {
     return too_large(p, 0);
 }
 
-static wfc_status plan(planner *p, uint32_t reserve) {
+/* Not even the narrowest layers fit side by side, or in the method's other ways. */
+static wfc_status too_small(planner *p, unsigned method) {
+    wfc_be *be = p->be;
+    uint64_t columns = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        const wfc_be_keys *k = &p->keys[i];
+        uint32_t least = UINT32_MAX;
+        for (uint32_t j = 0; j < k->count; j++) {
+            uint32_t c = 0;
+            while (c < k->col_count && k->keys[j].cycles[c] >= WFC_BE_NO_CYCLES) c++;
+            if (c < k->col_count && k->cols[c] < least) least = k->cols[c];
+        }
+        columns += least;
+    }
+    uint64_t missing = columns > be->region.w ? columns - be->region.w : 1;
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
+                    "the model needs at least %llu columns of %u PEs for its %u layers, and further ones for adapters, "
+                    "target %s has %u: at least %llu are missing (%s floorplan). Use a larger target",
+                    (unsigned long long)columns, be->region.h, p->n, be->t->name, be->region.w,
+                    (unsigned long long)missing, wfc_be_tree_method_name((wfc_be_tree_method)method));
+}
+
+/* Keys for the rows that the tree gives each layer. */
+static wfc_status make_floor(planner *p, unsigned method) {
+    wfc_be *be = p->be;
+    const uint32_t H = be->region.h;
+    for (uint32_t i = 0; i < p->n; i++)
+        WFC_TRY(wfc_be_keys_make(be, &be->layers[i], be->region.y, H, be->region.w, &p->keys[i]));
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (!p->keys[i].count) return no_split(p, i);
+    }
+    wfc_diag *diag = be->diag;
+    be->diag = NULL;
+    wfc_status st = wfc_be_floor_make(be, p->keys, (wfc_be_tree_method)method, &p->floor);
+    be->diag = diag;
+    be->floor = p->floor;
+    if (st == WFC_ERR_NO_FIT) return too_small(p, method);
+    if (st != WFC_OK) return wfc_fail(be->diag, st, "WFC-E7013", be->g->name, "the floorplan could not be made");
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint32_t y = be->layers[i].split.y, h = be->layers[i].split.h;
+        if (h != H) WFC_TRY(wfc_be_keys_make(be, &be->layers[i], y, h, be->region.w, &p->keys[i]));
+        if (!p->keys[i].count) return no_split(p, i);
+    }
+    return WFC_OK;
+}
+
+static wfc_status plan(planner *p, unsigned method, uint32_t reserve) {
     wfc_be *be = p->be;
     p->keys = wfc_arena_alloc(&be->arena, p->n, sizeof *p->keys);
     p->out_count = wfc_arena_alloc(&be->arena, p->n, sizeof *p->out_count);
@@ -399,22 +451,22 @@ static wfc_status plan(planner *p, uint32_t reserve) {
     if (!p->keys || !p->out_count || !p->main_link || !p->cand || !p->cand_count || !p->choice || !p->cost)
         return wfc_fail_memory(be->diag);
     WFC_TRY(make_links(p));
-    for (uint32_t i = 0; i < p->n; i++)
-        WFC_TRY(wfc_be_keys_make(be, &be->layers[i], 0, be->height, be->width, &p->keys[i]));
-    uint32_t room = be->width > reserve ? be->width - reserve : 0;
+    WFC_TRY(make_floor(p, method));
+    uint32_t room = be->region.w > reserve ? be->region.w - reserve : 0;
     be->target_cycles = 0;
     if (be->opt->random_splits) return draw_splits(p, room);
     bool found = true;
-    for (uint32_t i = 0; i < p->n; i++) found &= p->keys[i].count > 0;
-    if (found) WFC_TRY(least_time(p, room, &found));
+    WFC_TRY(least_time(p, room, &found));
     if (!found) return too_large(p, reserve);
     apply(p);
     return WFC_OK;
 }
 
-wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve) {
+wfc_status wfc_be_plan(wfc_be *be, unsigned method, uint32_t reserve) {
     planner p = {.be = be, .n = be->layer_count};
-    wfc_status st = plan(&p, reserve);
+    wfc_be_floor_deinit(be->floor);
+    be->floor = NULL;
+    wfc_status st = plan(&p, method, reserve);
     wfc_free(p.pairs);
     return st;
 }

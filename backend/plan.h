@@ -53,8 +53,9 @@ double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_
 /* Adapter columns that carry them in `cycles` per sample. */
 uint32_t wfc_be_adapter_columns(double words, double cycles);
 
-/* Chooses every layer's split, columns and rectangle; sets be->target_cycles. `reserve`: columns to be left free beyond
- * the adapters that it expects. WFC_ERR_NO_FIT names the layer or the columns that lack. */
-WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, uint32_t reserve);
+/* Chooses every layer's split, columns and rectangle by one placement method (wfc_be_tree_method); sets
+ * be->target_cycles and be->floor. `reserve`: columns to be left free beyond the adapters that it expects.
+ * WFC_ERR_NO_FIT names the layer or the columns that lack. */
+WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, unsigned method, uint32_t reserve);
 
 #endif

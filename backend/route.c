@@ -65,35 +65,45 @@ static wfc_be_interval accepted(const wfc_be *be, const wfc_be_stream *s, uint32
     for (uint32_t k = 0; k < s->tap_count; k++) {
         if (s->taps[k].slab < 0) continue;
         const wfc_be_slab *slab = &be->slabs.data[s->taps[k].slab];
-        if (x >= slab->x && x < (uint32_t)slab->x + slab->w) return s->taps[k].accept[row][x - slab->x];
+        if (x >= slab->x && x < (uint32_t)slab->x + slab->w && row >= slab->y && row < (uint32_t)slab->y + slab->h)
+            return s->taps[k].accept[row][x - slab->x];
     }
     return (wfc_be_interval){0, 0};
 }
 
+static bool contributes(const wfc_be *be, const wfc_be_stream *s, uint32_t x, uint32_t row) {
+    if (s->slab < 0 || !s->segment[row]) return false;
+    const wfc_be_slab *slab = &be->slabs.data[s->slab];
+    return x >= slab->x && x < (uint32_t)slab->x + slab->w && s->segment[row][x - slab->x] > 0;
+}
+
+/* A lane from its first contributor, or the west edge, to its last listener, or the east edge. */
 static wfc_status lane(wfc_be *be, wfc_be_routes *r, const wfc_be_stream *s, uint32_t row) {
     if (s->rows[row].count == 0) return WFC_OK;
-    bool to_host = false;
-    int32_t first = s->slab < 0 ? 0 : -1, last = -1;
+    bool to_host = false, any = s->slab < 0, heard = false;
+    int32_t step = s->west ? -1 : 1, begin = s->west ? s->x_last : s->x_first, end = s->west ? s->x_first : s->x_last;
+    int32_t first = 0, last = 0;
     for (uint32_t k = 0; k < s->tap_count; k++) to_host |= s->taps[k].slab == -1;
-    for (uint32_t x = s->x_first; x <= s->x_last; x++) {
-        wfc_be_interval a = accepted(be, s, x, row);
-        if (a.hi > a.lo) last = (int32_t)x;
-        if (s->slab >= 0 && first < 0 && x < (uint32_t)be->slabs.data[s->slab].x + be->slabs.data[s->slab].w &&
-            s->segment[row][x - be->slabs.data[s->slab].x]) {
-            first = (int32_t)x;
+    for (int32_t x = begin; x != end + step; x += step) {
+        wfc_be_interval a = accepted(be, s, (uint32_t)x, row);
+        if (!any && contributes(be, s, (uint32_t)x, row)) {
+            first = x;
+            any = true;
+        }
+        if (a.hi > a.lo) {
+            last = x;
+            heard = true;
         }
     }
     if (to_host) last = (int32_t)be->width - 1;
-    if (first < 0 || last < first)
+    if (!any || (!heard && !to_host) || (last - first) * step < 0)
         return wfc_fail(be->diag, WFC_ERR_INTERNAL, "WFC-E7042", s->name, "row %u has words but no way", row);
-    for (int32_t x = first; x <= last; x++) {
-        stop st = {.ahead = x < last || to_host, .behind = x > first || s->slab < 0, .period = s->rows[row].count};
+    for (int32_t x = first; x != last + step; x += step) {
+        stop st = {.ahead = x != last || to_host, .behind = x != first || s->slab < 0, .period = s->rows[row].count};
         st.accept = accepted(be, s, (uint32_t)x, row);
-        if (s->slab >= 0) {
-            const wfc_be_slab *slab = &be->slabs.data[s->slab];
-            if ((uint32_t)x < (uint32_t)slab->x + slab->w) st.inserts = s->segment[row][(uint32_t)x - slab->x] > 0;
-        }
-        WFC_TRY(put(be, r, (uint32_t)x, row, wfc_be_colour(s, row), WFC_PORT_W, WFC_PORT_E, &st));
+        st.inserts = contributes(be, s, (uint32_t)x, row);
+        WFC_TRY(put(be, r, (uint32_t)x, row, wfc_be_colour(s, row), s->west ? WFC_PORT_E : WFC_PORT_W,
+                    s->west ? WFC_PORT_W : WFC_PORT_E, &st));
     }
     return WFC_OK;
 }

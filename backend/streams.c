@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/plan.h"
+#include "backend/floor.h"
 
 static wfc_status new_stream(wfc_be *be, const char *name, wfc_value tensor, int32_t *out) {
     wfc_be_stream s = {.name = name, .tensor = tensor, .slab = -1};
@@ -217,17 +217,29 @@ static wfc_status sort_channels(wfc_be *be, wfc_be_layer *l, uint32_t edge, cons
     return WFC_OK;
 }
 
-static bool has_port(const wfc_target *t, unsigned side, uint32_t row) {
-    for (unsigned i = 0; i < t->io_count[side]; i++) {
-        if (t->io_rows[side][i] == row) return true;
+/* Ports outside the region's rows are not used: no adapter reaches them. */
+static bool in_region(const wfc_be *be, uint32_t row) {
+    return row >= be->region.y && row < be->region.y + be->region.h;
+}
+
+uint32_t wfc_be_port_count(const wfc_be *be, unsigned side) {
+    uint32_t n = 0;
+    for (unsigned i = 0; i < be->t->io_count[side]; i++) n += in_region(be, be->t->io_rows[side][i]);
+    return n;
+}
+
+static bool has_port(const wfc_be *be, unsigned side, uint32_t row) {
+    for (unsigned i = 0; i < be->t->io_count[side]; i++) {
+        if (be->t->io_rows[side][i] == row) return true;
     }
     return false;
 }
 
-static uint32_t nearest_port(const wfc_target *t, unsigned side, uint32_t row) {
-    uint32_t best = t->io_rows[side][0], best_d = UINT32_MAX;
-    for (unsigned i = 0; i < t->io_count[side]; i++) {
-        uint32_t p = t->io_rows[side][i], d = p > row ? p - row : row - p;
+static uint32_t nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
+    uint32_t best = 0, best_d = UINT32_MAX;
+    for (unsigned i = 0; i < be->t->io_count[side]; i++) {
+        uint32_t p = be->t->io_rows[side][i], d = p > row ? p - row : row - p;
+        if (!in_region(be, p)) continue;
         if (d < best_d) {
             best = p;
             best_d = d;
@@ -241,14 +253,14 @@ static bool mark_used(const wfc_be *be, const demand *d, uint8_t *seen, bool *us
     bool exact = true;
     for (uint32_t r = 0; r < be->height; r++) {
         const wfc_be_list *l = &d->rows[r];
-        if (l->count && !has_port(be->t, WFC_SIDE_WEST, r)) exact = false;
+        if (l->count && !has_port(be, WFC_SIDE_WEST, r)) exact = false;
         for (uint32_t i = 0; i < l->count; i++) {
             if (l->ids[i] < 0 || seen[l->ids[i]]) {
                 exact = false;
                 continue;
             }
             seen[l->ids[i]] = 1;
-            used[nearest_port(be->t, WFC_SIDE_WEST, r)] = true;
+            used[nearest_port(be, WFC_SIDE_WEST, r)] = true;
         }
     }
     return exact;
@@ -262,7 +274,7 @@ static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint
     uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), missing = 0;
     bool exact = mark_used(be, d, seen, used), any = false;
     for (uint32_t r = 0; r < be->height; r++) any |= used[r];
-    if (!any) used[nearest_port(be->t, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
+    if (!any) used[nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
     uint32_t row = 0;
     for (uint64_t i = 0; i < n; i++) {
         if (seen[i]) continue;
@@ -276,7 +288,7 @@ static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint
             s->rows[r] = d->rows[r];
             continue;
         }
-        wfc_be_list *to = &s->rows[nearest_port(be->t, WFC_SIDE_WEST, r)];
+        wfc_be_list *to = &s->rows[nearest_port(be, WFC_SIDE_WEST, r)];
         for (uint32_t i = 0; i < d->rows[r].count; i++) {
             int32_t id = d->rows[r].ids[i];
             if (id < 0 || seen[id] != 1) continue;
@@ -327,6 +339,10 @@ static const char *adapter_name(wfc_be *be, const char *to, bool relay) {
     return kept ? kept : "adapter";
 }
 
+static uint32_t floor_edge(const wfc_be *be, uint32_t layer, uint32_t edge) {
+    return layer == UINT32_MAX ? be->floor->output_first + edge : be->floor->edge_first[layer] + edge;
+}
+
 /* An adapter from stream `source` to the lanes `rows`; its slab comes before whoever reads it. */
 static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, bool relay, const wfc_be_list *rows,
                               uint32_t layer, uint32_t edge, int32_t *out_stream) {
@@ -334,13 +350,12 @@ static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, 
     const char *name = adapter_name(be, for_whom, relay);
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
     for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = rows[r];
-    wfc_be_adapter a = {.name = name,
-                        .relay = relay,
-                        .source = source,
-                        .stream = stream,
-                        .layer = layer,
-                        .edge = edge,
-                        .h = be->height};
+    wfc_be_adapter a = {.name = name, .relay = relay, .source = source, .stream = stream, .layer = layer, .edge = edge};
+    uint32_t f = floor_edge(be, layer, edge);
+    a.y = be->floor->strip[f].y;
+    a.h = be->floor->strip[f].h;
+    be->streams.data[stream].west =
+        !relay && (be->floor->relation[f] == WFC_BE_WEST || be->floor->relation[f] == WFC_BE_STACK);
     WFC_TRY(new_slab(be, true, (uint32_t)be->adapters.count, 1, &slab));
     a.slab = slab;
     be->streams.data[stream].slab = slab;
@@ -366,6 +381,12 @@ static wfc_status find_source(wfc_be *be, wfc_be_edge *e, const demand *d) {
     return WFC_OK;
 }
 
+/* Lanes reach a reader without an adapter only where it lies east of their producer. */
+static bool may_be_direct(const wfc_be *be, const wfc_be_layer *l, uint32_t edge) {
+    wfc_be_relation r = be->floor->relation[floor_edge(be, (uint32_t)(l - be->layers), edge)];
+    return r == WFC_BE_EAST || r == WFC_BE_IN;
+}
+
 static wfc_status choose_connection(wfc_be *be, wfc_be_layer *l, uint32_t edge, connection *c) {
     wfc_be_edge *e = &l->edges[edge];
     l->order = edge == 0 ? NULL : l->order;
@@ -375,7 +396,7 @@ static wfc_status choose_connection(wfc_be *be, wfc_be_layer *l, uint32_t edge, 
     const wfc_be_where *w;
     WFC_TRY(wfc_be_locate(be, e->source, &w));
     c->kind = ADAPT;
-    if (!already_tapped(l, edge, e->source)) {
+    if (may_be_direct(be, l, edge) && !already_tapped(l, edge, e->source)) {
         const uint32_t **orders = adopt_orders(be, l, edge, &c->d, s);
         if (orders) l->order = orders;
         if (orders || all_equal(be, &c->d, s))
@@ -484,12 +505,12 @@ static wfc_status connect_output(wfc_be *be, uint32_t output) {
     int32_t stream = be->layers[layer].out_stream;
     bool ports = true;
     const wfc_be_stream *s = &be->streams.data[stream];
-    for (uint32_t r = 0; r < be->height; r++) ports &= s->rows[r].count == 0 || has_port(be->t, WFC_SIDE_EAST, r);
+    for (uint32_t r = 0; r < be->height; r++) ports &= s->rows[r].count == 0 || has_port(be, WFC_SIDE_EAST, r);
     if (!ports) {
         demand d = {.rows = wfc_arena_alloc(&be->arena, be->height, sizeof *d.rows)};
         if (!d.rows) return wfc_fail_memory(be->diag);
         for (uint32_t r = 0; r < be->height; r++) {
-            uint32_t to = nearest_port(be->t, WFC_SIDE_EAST, r);
+            uint32_t to = nearest_port(be, WFC_SIDE_EAST, r);
             for (uint32_t i = 0; i < s->rows[r].count; i++)
                 WFC_TRY(wfc_be_list_push(be, &d.rows[to], s->rows[r].ids[i]));
         }

@@ -258,7 +258,8 @@ static void print_all(const rig *r, const char *what) {
 
 static rig_outcome check(rig *r, wfc_target *base) {
     wfc_compile_options opt = {.seed = r->o->seed, .model_name = "random", .random_splits = r->o->random_splits};
-    opt.sparse = r->o->sparse;
+    /* skipping a zero is exact but for what infinities and NaN times zero would give */
+    opt.sparse = r->o->odd_values ? WFC_SPARSE_NEVER : r->o->sparse;
     r->stage = "building the graph";
     if (make(r, &r->before) != WFC_OK || make(r, &r->after) != WFC_OK) return RIG_FAILED;
     r->stage = "evaluating";

@@ -96,7 +96,7 @@ static const odd cases[] = {
      "ramp", false, false},
     {"concatenation at run time",
      GRAPH(IN("x", "2,3") "  %z = concat(%x, %x) {axis=1} : f32[2,6] loc(\"cat\")\n" OUT("z")), GEN_BITS, "cat", false,
-     false},
+     true}, /* right after the default passes, which rewrite it */
     {"whole numbers",
      GRAPH("  input %x : i32[4] host=\"x\" hosttype=6\n  %z = map(%x) {\"neg(a)\"} : i32[4] loc(\"ints\")\n  output %z "
            "host=\"z\" hosttype=6\n"),

@@ -1,13 +1,9 @@
-/* Columns and colours. The layer graph is bisected recursively by METIS into a slicing tree whose cuts are all
- * vertical; the tree's order and the plain topological order compete (backend/place). An adapter stands directly west
- * of its reader. Streams, chains and buses occupy intervals of columns; two that share a column get different colours:
- * greedy colouring of an interval graph in order of the left end is optimal. */
+/* Colours: streams, chains and buses occupy rectangles of routers; two that overlap get different ones. Greedy in order
+ * of the west end, which is optimal where all rows are shared (an interval graph). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/be.h"
-#include "backend/place/floorplan.h"
-#include "backend/plan.h"
 
 /* What needs colours: a rectangle of routers. Two that overlap get different ones. */
 typedef struct item {
@@ -23,13 +19,14 @@ static int by_first(const void *a, const void *b) {
 }
 
 static void stream_extent(const wfc_be *be, wfc_be_stream *s) {
-    s->x_first = s->slab < 0 ? 0 : be->slabs.data[s->slab].x;
-    s->x_last = s->x_first;
+    const wfc_be_slab *from = s->slab < 0 ? NULL : &be->slabs.data[s->slab];
+    s->x_first = from ? from->x : 0;
+    s->x_last = from ? (uint16_t)(from->x + from->w - 1) : 0;
     for (uint32_t k = 0; k < s->tap_count; k++) {
-        int32_t slab = s->taps[k].slab;
-        uint16_t last =
-            slab < 0 ? (uint16_t)(be->width - 1) : (uint16_t)(be->slabs.data[slab].x + be->slabs.data[slab].w - 1);
+        const wfc_be_slab *to = s->taps[k].slab < 0 ? NULL : &be->slabs.data[s->taps[k].slab];
+        uint16_t first = to ? to->x : (uint16_t)(be->width - 1), last = to ? (uint16_t)(to->x + to->w - 1) : first;
         if (last > s->x_last) s->x_last = last;
+        if (first < s->x_first) s->x_first = first;
     }
 }
 
@@ -113,22 +110,6 @@ static wfc_status colours(wfc_be *be) {
     return WFC_OK;
 }
 
-static wfc_status columns(wfc_be *be) {
-    uint32_t x = 0;
-    for (size_t i = 0; i < be->slabs.count; i++) {
-        be->slabs.data[i].x = (uint16_t)x;
-        x += be->slabs.data[i].w;
-    }
-    if (x > be->width) {
-        return wfc_fail(
-            be->diag, WFC_ERR_NO_FIT, "WFC-E7041", be->g->name,
-            "layers and adapters need %u columns of PEs, target %s has %u: %u are missing. Use a wider target", x,
-            be->t->name, be->width, x - be->width);
-    }
-    return WFC_OK;
-}
-
-wfc_status wfc_be_place(wfc_be *be) {
-    WFC_TRY(columns(be));
+wfc_status wfc_be_colour_all(wfc_be *be) {
     return colours(be);
 }
