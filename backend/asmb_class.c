@@ -10,6 +10,7 @@ void wfc_be_class_table_init(wfc_be_class_table *t) {
 void wfc_be_class_table_deinit(wfc_be_class_table *t) {
     wfc_vec_free(&t->classes);
     wfc_free(t->slots);
+    wfc_free(t->names);
     memset(t, 0, sizeof *t);
 }
 
