@@ -32,19 +32,24 @@ static void hash_grant(strip *s, uint32_t node, unsigned colour, const fword *w)
     s->e.result->event_hash += x ^ x >> 32;
 }
 
-static void push_link(strip *s, uint32_t node, const frouter *r, unsigned p, uint32_t dst, unsigned colour, fword w) {
+static inline void push_link(strip *s, const frouter *r, unsigned p, uint32_t dst, unsigned colour, fword w) {
     uint32_t at = time_now(s) + s->f->hop, other = r->nbr[p], when = at << 1 | (w.when & 1);
     fchan *c = chan_at(s->f, dst);
-    s->e.result->wavelet_hops++;
-    (void)node;
-    if (!in_strip(s, other)) { /* c is a proxy that counts what is behind the border */
+    s->hops++;
+    if (r->border >> p & 1) { /* c is a proxy that counts what is behind the border */
         c->count++;
         strip_send(s, (message){other, w.value, when, (uint8_t)((p + 2) % 4), (uint8_t)colour, false});
         return;
     }
     if (!fchan_put(c, w.value, when)) return;
-    router_at(s->f, other)->nonempty[c->local / 64] |= 1ull << (c->local % 64);
-    wake_router(s, other, at);
+    frouter *to = (frouter *)(void *)(s->f->records + (size_t)r->record[p] * UNIT);
+    to->nonempty[c->local / 64] |= 1ull << (c->local % 64);
+    if (!s->after_hop) {
+        wake_router(s, other, at);
+        return;
+    }
+    s->after_hop[(other - s->first) / 64] |= 1ull << ((other - s->first) % 64);
+    s->near_used |= s->hop_used;
 }
 
 static void push_queue(strip *s, uint32_t node, frouter *r, uint32_t dst, fword w) {
@@ -55,19 +60,25 @@ static void push_queue(strip *s, uint32_t node, frouter *r, uint32_t dst, fword 
     wake_pe(s, node, at);
 }
 
+/* To the host, or to nowhere. */
+static void push_outside(strip *s, uint32_t node, unsigned p, uint32_t dst, fword w) {
+    if (dst == NONE32)
+        sim_trap(&s->e, &s->e.pes[node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
+                 "NESWR"[p]);
+    else
+        fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
+}
+
 static void push_all(strip *s, uint32_t node, frouter *r, const fslot *st, unsigned out, unsigned colour, fword w) {
     for (; out; out &= out - 1) {
         unsigned p = low_bit(out);
         uint32_t dst = st->dst[p];
-        if (dst == NONE32)
-            sim_trap(&s->e, &s->e.pes[node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
-                     "NESWR"[p]);
-        else if (dst >= DST_COLLECT)
-            fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
+        if (dst >= DST_COLLECT)
+            push_outside(s, node, p, dst, w);
         else if (p == WFC_PORT_R)
             push_queue(s, node, r, dst, w);
         else
-            push_link(s, node, r, p, dst, colour, w);
+            push_link(s, r, p, dst, colour, w);
     }
 }
 
@@ -88,10 +99,35 @@ static void return_credit(strip *s, uint32_t node, const frouter *r, unsigned po
     }
 }
 
+/* The commonest grant of all: one way to go, whatever the word is. */
+static inline bool grant_plain(strip *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
+    const uint32_t now = time_now(s);
+    const fslot *st = &r->slot[lo->slot];
+    unsigned out = lo->out[0];
+    if ((out & sc->taken) || !can_push_all(s->f, st, out, now)) return false;
+    fword w;
+    bool full = fchan_take(c, now, &w);
+    if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
+    const unsigned colour = lo->colour;
+    if (full || (lo->port < 4 && (r->border >> lo->port & 1))) return_credit(s, node, r, lo->port, colour, full);
+    if (s->e.opt.event_hash) hash_grant(s, node, colour, &w);
+    sc->taken |= out;
+    for (; out; out &= out - 1) {
+        unsigned p = low_bit(out);
+        uint32_t dst = st->dst[p];
+        if (dst < DST_COLLECT)
+            push_link(s, r, p, dst, colour, w);
+        else
+            push_outside(s, node, p, dst, w);
+    }
+    return true;
+}
+
 /* Grants the head of local channel l, which is visible, if it is eligible. */
 static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
     const uint32_t now = time_now(s);
     const flocal *lo = &r->set->local[l];
+    if (lo->plain) return grant_plain(s, node, r, l, lo, c, sc);
     fslot *st = &r->slot[lo->slot];
     unsigned out = lo->out[st->changed == now ? st->before : st->position];
     if (out == 0) return false;
@@ -113,7 +149,7 @@ static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fc
     fword w;
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
-    return_credit(s, node, r, lo->port, rt->colour, full);
+    if (full || (lo->port < 4 && (r->border >> lo->port & 1))) return_credit(s, node, r, lo->port, rt->colour, full);
     if (s->e.opt.event_hash) hash_grant(s, node, rt->colour, &w);
     push_all(s, node, r, st, out, rt->colour, w);
     sc->taken |= out;
@@ -134,8 +170,7 @@ static uint64_t half(const uint64_t *set, unsigned word_index, unsigned pointer,
 
 /* What was refused may go in the next cycle, what was behind is the head. */
 static void after_grant(strip *s, uint32_t node, const frouter *r) {
-    s->e.last_moved = s->e.now;
-    sim_acted(&s->e, s->e.now + 1);
+    s->moved = true;
     if (r->nonempty[0] | r->nonempty[1]) wake_router(s, node, time_now(s) + 1);
 }
 

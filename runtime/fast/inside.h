@@ -37,8 +37,9 @@ typedef struct fchan {
 /* A route set in scan order, shared by the routers that have it. */
 typedef struct flocal {
     uint8_t out[4]; /* by switch position */
-    uint8_t slot, port;
+    uint8_t slot, port, colour;
     bool filtered;
+    bool plain;  /* one position, no filter, not to the PE: a grant depends on space alone, commands change nothing */
     uint16_t at; /* of the channel in the record, in units */
 } flocal;
 typedef struct fset {
@@ -59,10 +60,12 @@ typedef struct fslot {
 typedef struct frouter {
     uint64_t nonempty[2];
     const fset *set;
-    uint32_t nbr[4]; /* node, NBR_PORT | port, NBR_NONE */
-    uint32_t queues; /* bit per input queue that is not empty */
+    uint32_t nbr[4];    /* node, NBR_PORT | port, NBR_NONE */
+    uint32_t record[4]; /* theirs, in units; only where nbr is in the same strip */
+    uint32_t queues;    /* bit per input queue that is not empty */
     uint8_t pointer;
-    uint8_t unused[3];
+    uint8_t border; /* bit per port whose neighbour is no node of the same strip */
+    uint8_t unused[2];
     fslot slot[];
 } frouter;
 
@@ -101,8 +104,12 @@ typedef struct strip {
     uint32_t index, first, end; /* nodes first .. end-1 */
     uint32_t words;             /* of a bitmap */
     uint64_t *routers[NEAR], *pes[NEAR];
-    uint32_t near_used; /* bit per slot */
-    uint32_t *far_at;   /* by node - first: cycle of the PE's entry in the far wheel, NO_TIME */
+    uint32_t near_used;  /* bit per slot */
+    uint64_t *after_hop; /* bitmap of routers for words that hop in this cycle */
+    uint32_t hop_used;   /* its bit */
+    uint64_t hops;
+    bool moved;       /* some router granted in this cycle */
+    uint32_t *far_at; /* by node - first: cycle of the PE's entry in the far wheel, NO_TIME */
     far_slot far[FAR];
     uint64_t far_used[FAR / 64];
     uint32_t *due, due_capacity;

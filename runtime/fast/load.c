@@ -32,8 +32,10 @@ static fset *make_set(const route_set *set, uint32_t link_units, uint32_t ramp_u
         flocal *lo = &s->local[l];
         lo->slot = set->local_slot[l];
         lo->port = set->local_port[l];
+        lo->colour = rt->colour;
         lo->filtered = rt->filtered;
         lo->at = (uint16_t)at;
+        lo->plain = rt->positions == 1 && !rt->filtered && !(rt->out[0][lo->port] & WFC_PORT_BIT(WFC_PORT_R));
         for (unsigned pos = 0; pos < rt->positions; pos++) lo->out[pos] = rt->out[pos][lo->port];
         at += lo->port == WFC_PORT_R ? ramp_units : link_units;
     }
@@ -71,8 +73,8 @@ static wfc_status make_sets(fast *f, const char **why) {
  */
 static wfc_status place_records(fast *f, uint32_t *out_units, const char **why) {
     uint64_t at = 0;
-    f->record_at = wfc_calloc(f->e.nodes, sizeof *f->record_at);
-    f->chan_place = wfc_calloc(f->e.chan_count, sizeof *f->chan_place);
+    f->record_at = sim_big_calloc(f->e.nodes, sizeof *f->record_at);
+    f->chan_place = sim_big_calloc(f->e.chan_count, sizeof *f->chan_place);
     if (!f->record_at || !f->chan_place) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < f->e.nodes; i++) {
         const wfc_prog_pe *pp = &f->e.p->pes[i];
@@ -179,7 +181,10 @@ static void fill_record(fast *f, uint32_t node) {
     r->set = f->sets[pp->router_index == UINT32_MAX ? f->e.p->router_count : pp->router_index];
     for (unsigned port = 0; port < 4; port++) {
         uint32_t other = sim_neighbour(&f->e, node, port);
+        bool inside = other != NONE32 && strip_of(f, other) == strip_of(f, node);
         r->nbr[port] = other == NONE32 ? NBR_NONE : other;
+        r->record[port] = inside ? f->record_at[other] : 0;
+        r->border = (uint8_t)(r->border | (inside ? 0 : WFC_PORT_BIT(port)));
     }
     for (uint32_t l = 0; l < r->set->local_count; l++) {
         chan info;
@@ -278,7 +283,7 @@ wfc_status fast_load(fast *f, const char **why) {
     WFC_TRY(make_sets(f, why));
     WFC_TRY(place_records(f, &units, why));
     WFC_TRY(cut_strips(f));
-    f->block = wfc_calloc((size_t)units + count_proxies(f) + 64 / UNIT, UNIT);
+    f->block = sim_big_calloc((size_t)units + count_proxies(f) + 64 / UNIT, UNIT);
     if (!f->block) return WFC_ERR_NO_MEMORY;
     f->records = f->block + (64 - (uintptr_t)f->block % 64) % 64;
     for (uint32_t i = 0; i < f->e.nodes; i++) fill_record(f, i);

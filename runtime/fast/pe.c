@@ -32,6 +32,13 @@ static bool has_data(const fast *f, const operand *o, uint32_t now) {
     return o->kind != OPND_IN || head_is_data(chan_at(f, o->chan), now);
 }
 
+/* The same of a later cycle, when nothing is pushed or popped before. */
+static bool will_have_data(const fast *f, const operand *o, uint32_t at) {
+    if (o->kind != OPND_IN) return true;
+    const fchan *c = chan_at(f, o->chan);
+    return c->count && c->ring[c->head].when >> 1 <= at;
+}
+
 static bool queues_ready(const strip *s, const pe *p, const context *c, bool *out_no_input) {
     const uint32_t now = time_now(s);
     *out_no_input = c->left > 0 && !(has_data(s->f, &c->a, now) && has_data(s->f, &c->b, now));
@@ -206,6 +213,48 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* Context k of S(at), when nothing that wakes this PE happens before. */
+static bool may_run(const strip *s, const pe *p, unsigned k, uint32_t at, bool *no_input, bool *no_space) {
+    const context *c = &p->ctx[k];
+    if (p->mode[k] == CTX_WAIT || p->mode[k] == CTX_ISSUE) return !(p->live >> c->insn->c & 1);
+    if (p->mode[k] != CTX_VEC || !c->fabric || c->insn->op == WFC_OP_VSENDNZ) return true;
+    if (c->left > 0 && !(will_have_data(s->f, &c->a, at) && will_have_data(s->f, &c->b, at))) {
+        *no_input = true;
+        return false;
+    }
+    if (c->d.kind != OPND_OUT) return true;
+    const fchan *out = chan_at(s->f, c->d.chan);
+    *no_space = out->count >= out->cap;
+    return !*no_space;
+}
+
+/* Most groups last one cycle, and most microthreads then wait for the next word. Where that can be told from S(now+1)
+ * as far as it is known - a push or pop that comes yet in this cycle wakes the PE for now+1 by itself, or does not show
+ * by then - the cause of the cycles to come is set here, and the visit that would only find it out is spared. */
+static bool rests(const strip *s, pe *p, frouter *r) {
+    const uint32_t at = time_now(s) + 1;
+    bool overhead = false, no_input = false, no_space = false;
+    if (p->datapath_free != at || p->finishing != NONE8) return false;
+    bool tasks = p->task == NONE8 && !p->halted && p->info->data_tasks;
+    for (uint32_t m = r->queues; m; m &= m - 1) {
+        const fchan *c = queue_chan(s->f, r, low_bit(m));
+        uint32_t when = c->ring[c->head].when;
+        if (when >> 1 <= at && ((when & 1) || tasks)) return false; /* something for the dispatcher */
+    }
+    for (unsigned m = p->live; m; m &= m - 1) {
+        unsigned k = low_bit(m);
+        if (p->ready_at[k] > at)
+            overhead = true;
+        else if (may_run(s, p, k, at, &no_input, &no_space))
+            return false;
+    }
+    p->lost = overhead   ? WFC_CAUSE_OVERHEAD
+              : no_input ? WFC_CAUSE_NO_INPUT
+              : no_space ? WFC_CAUSE_BACK_PRESSURE
+                         : WFC_CAUSE_IDLE;
+    return true;
+}
+
 /* First cycle after now in which this PE can act without a further event; events (words, credits) wake it anyway. */
 static uint64_t next_visit(strip *s, pe *p, frouter *r, unsigned executed, bool popped) {
     const uint64_t now = s->e.now;
@@ -223,7 +272,7 @@ static uint64_t next_visit(strip *s, pe *p, frouter *r, unsigned executed, bool 
     if (batch) {
         p->batch = (uint8_t)executed;
         next = sooner(next, free_at + (uint64_t)(c->groups_left - 1) * c->cycles_per_group);
-    } else if (free_at > now) {
+    } else if (free_at > now && !rests(s, p, r)) {
         next = sooner(next, free_at);
     }
     for (unsigned m = p->live; m; m &= m - 1)
@@ -231,12 +280,27 @@ static uint64_t next_visit(strip *s, pe *p, frouter *r, unsigned executed, bool 
     return next;
 }
 
+/* stats_settle, with its commonest case first: a group has just ended, or there was nothing to do. */
+static inline void settle(wfc_engine *e, pe *p) {
+    uint64_t now = e->now;
+    if (p->accounted == now) return;
+    if (p->batch != NONE8 || p->accounted != p->group_cycle || p->datapath_free - p->group_cycle != p->group_busy ||
+        p->datapath_free > now || p->layer >= e->p->layer_count) {
+        stats_settle(e, p, now);
+        return;
+    }
+    uint64_t *cause = e->result->layer_cause[p->layer];
+    cause[WFC_CAUSE_BUSY] += p->group_busy;
+    cause[p->lost] += now - p->datapath_free;
+    p->accounted = now;
+}
+
 void fpe_visit(strip *s, uint32_t node) {
     wfc_engine *e = &s->e;
     pe *p = &e->pes[node];
     if (!p->info) return;
     frouter *r = router_at(s->f, node);
-    stats_settle(e, p, e->now);
+    settle(e, p);
     p->batch = NONE8;
     pe_advance(e, p);
     if (e->trap.set) return;

@@ -153,7 +153,7 @@ static void merge(fast *f) {
             out->layer_macs_executed[l] += r->layer_macs_executed[l];
         }
         out->macs_executed += r->macs_executed;
-        out->wavelet_hops += r->wavelet_hops;
+        out->wavelet_hops += s->hops;
         out->words_injected += r->words_injected;
         out->words_collected += r->words_collected;
         out->instructions += r->instructions;

@@ -138,6 +138,9 @@ static void prefetch_behind(const strip *s, uint32_t ent) {
 
 void strip_cycle(strip *s) {
     enum { AHEAD = 12, BEHIND = 6 };
+    s->moved = false;
+    s->after_hop = s->f->hop < NEAR ? s->routers[(s->e.now + s->f->hop) % NEAR] : NULL;
+    s->hop_used = 1u << (s->e.now + s->f->hop) % NEAR;
     receive_all(s);
     take_far(s);
     for (uint32_t i = 0; i < s->port_count; i++)
@@ -152,6 +155,9 @@ void strip_cycle(strip *s) {
         else
             frouter_visit(s, ent / 2);
     }
+    if (!s->moved) return;
+    s->e.last_moved = s->e.now;
+    sim_acted(&s->e, s->e.now + 1);
 }
 
 uint64_t strip_next(const strip *s) {

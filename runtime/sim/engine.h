@@ -280,6 +280,9 @@ static inline void sim_acted(wfc_engine *e, uint64_t until) {
 /* Extra cycles 0..range-1 under --jitter, else 0. */
 uint32_t sim_jitter(const wfc_engine *e, uint32_t place, uint32_t count, uint32_t range);
 
+/* big.c: wfc_calloc, with huge pages where that pays. */
+void *sim_big_calloc(size_t count, size_t size);
+
 /* load.c */
 wfc_status sim_load(wfc_engine *e);
 wfc_status sim_load_fabric(wfc_engine *e); /* channels and slots; part of sim_load unless no_fabric */

@@ -84,7 +84,7 @@ static wfc_status load_output(wfc_engine *e, const wfc_prog_tensor *t, const wfc
 
 static wfc_status load_wakes(wfc_engine *e) {
     e->entities = 2 * e->nodes + e->port_count;
-    e->wake = wfc_calloc(e->entities, sizeof *e->wake);
+    e->wake = sim_big_calloc(e->entities, sizeof *e->wake);
     if (!e->wake) return wfc_fail_memory(e->diag);
     for (uint32_t i = 0; i < e->entities; i++) e->wake[i] = NEVER;
     if (!e->opt.no_skip) return WFC_OK;

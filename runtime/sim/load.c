@@ -326,8 +326,8 @@ static wfc_status load_tables(wfc_engine *e) {
     if (p->pe_count >= DST_COLLECT / 4) return bad(e, "fabric", "too many PEs");
     e->sets = wfc_calloc(p->router_count, sizeof *e->sets);
     e->classes = wfc_calloc(p->class_count, sizeof *e->classes);
-    e->routers = wfc_calloc(e->nodes, sizeof *e->routers);
-    e->pes = wfc_calloc(e->nodes, sizeof *e->pes);
+    e->routers = sim_big_calloc(e->nodes, sizeof *e->routers);
+    e->pes = sim_big_calloc(e->nodes, sizeof *e->pes);
     /* zero pages of a large calloc cost nothing until touched, so this is not linear in the fabric */
     e->grid = wfc_calloc((size_t)e->target->width * e->target->height, sizeof *e->grid);
     if (!e->sets || !e->classes || !e->routers || !e->pes || !e->grid) return wfc_fail_memory(e->diag);
@@ -337,13 +337,13 @@ static wfc_status load_tables(wfc_engine *e) {
 }
 
 wfc_status sim_load_fabric(wfc_engine *e) {
-    e->chans = wfc_calloc(e->chan_count, sizeof *e->chans);
-    e->slots = wfc_calloc(e->slot_count, sizeof *e->slots);
+    e->chans = sim_big_calloc(e->chan_count, sizeof *e->chans);
+    e->slots = sim_big_calloc(e->slot_count, sizeof *e->slots);
     if (!e->chans || !e->slots) return wfc_fail_memory(e->diag);
     size_t words = 0;
     build_chans(e, &words);
     if (words > UINT32_MAX) return bad(e, "fabric", "too many words of queue storage");
-    e->words = wfc_calloc(words, sizeof *e->words);
+    e->words = sim_big_calloc(words, sizeof *e->words);
     if (!e->words) return wfc_fail_memory(e->diag);
     build_slots(e);
     return WFC_OK;
@@ -356,8 +356,8 @@ wfc_status sim_load(wfc_engine *e) {
     e->chan_count = (uint32_t)n.chans;
     e->slot_count = (uint32_t)n.slots;
     e->out_chans = wfc_calloc(n.outs, sizeof *e->out_chans);
-    e->contexts = wfc_calloc(n.contexts, sizeof *e->contexts);
-    e->memory = wfc_calloc(n.memory, 1);
+    e->contexts = sim_big_calloc(n.contexts, sizeof *e->contexts);
+    e->memory = sim_big_calloc(n.memory, 1);
     if (!e->out_chans || !e->contexts || !e->memory) return wfc_fail_memory(e->diag);
     build_outs(e);
     if (!e->no_fabric) WFC_TRY(sim_load_fabric(e));
