@@ -27,7 +27,8 @@ typedef struct wfc_check_stats {
     uint32_t chain_receives;     /* PE ends of lanes: steps of chains, ordered by the event graph alone */
     uint32_t max_microthreads;   /* used by one PE */
     uint32_t unchecked_accesses; /* instructions, counted once per trace, whose addresses depend on data or on a loop
-                                    too long to follow while a microthread is at work: condition 5 says nothing there */
+                                    too long to follow, in an array a microthread is at work on: condition 5 says
+                                    nothing there */
     uint64_t words_injected, words_collected; /* host streams, per sample */
     uint64_t ramp_words;                      /* accepted by PEs, per sample */
     uint64_t events, arcs;                    /* of the event graph */

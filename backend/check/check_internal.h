@@ -26,10 +26,11 @@ enum { WFC_CHK_FAULT_BYTES = 400 };
 #define WFC_CHK_NONE UINT32_MAX /* no PE, node, route or list */
 
 /* --- memory --- */
-/* The bytes of one execution of a memory operand. `known` only when base, lengths and strides are; then they all lie
- * in [lo, hi), 0 <= lo < hi <= 65536. */
+/* The bytes of one execution of a memory operand. They all lie in [lo, hi), 0 <= lo < hi <= 65536, or anywhere when hi
+ * is 0. `known`: base, lengths and strides are, so the bytes can be listed. `ranged`: not known, and [lo, hi) is what
+ * the records of a table make of it. */
 typedef struct wfc_chk_access {
-    bool known;
+    bool known, ranged;
     uint32_t lo, hi;
     int32_t base;
     uint8_t elem_bytes;
@@ -80,6 +81,7 @@ typedef struct wfc_chk_queue {
     bool bound;
 } wfc_chk_queue;
 
+typedef struct wfc_chk_tables wfc_chk_tables;
 typedef struct wfc_chk_trace {
     uint32_t class_index, regs_first, reg_count; /* key */
     uint32_t data_first, data_count;             /* key too, where descriptors are loaded from memory */
@@ -98,7 +100,7 @@ typedef struct wfc_chk_trace {
 
 /* Follows the program of (class, parameter block) until its state repeats. Findings become the trace's fault; returns
  * WFC_ERR_NO_MEMORY only. */
-WFC_MUST_USE wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wfc_chk_trace *t);
+WFC_MUST_USE wfc_status wfc_be_chk_trace_build(wfc_chk_tables *tables, uint64_t step_budget, wfc_chk_trace *t);
 void wfc_be_chk_trace_deinit(wfc_chk_trace *t);
 /* Places every event of the loop in the stream of its queues (`ahead`); false after a fault. */
 bool wfc_be_chk_place(wfc_chk_trace *t);
@@ -110,8 +112,15 @@ void wfc_be_chk_fault(wfc_chk_trace *t, const char *code, const char *fmt, ...) 
 void wfc_be_chk_start(const wfc_chk_trace *t, uint32_t e, uint32_t *node, int32_t *tokens);
 
 /* --- the machine: a PE whose registers are known, whose memory is not --- */
-typedef enum wfc_chk_value_kind { WFC_CHK_KNOWN, WFC_CHK_SYMBOL, WFC_CHK_UNKNOWN } wfc_chk_value_kind;
-/* KNOWN: bits. SYMBOL: value of register symbol % 16 at the start of the loop of level symbol / 16, plus bits. */
+typedef enum wfc_chk_value_kind {
+    WFC_CHK_KNOWN,
+    WFC_CHK_SYMBOL,
+    WFC_CHK_UNKNOWN,
+    WFC_CHK_RANGE,
+    WFC_CHK_STEP
+} wfc_chk_value_kind;
+/* KNOWN: bits. SYMBOL: value of register symbol % 16 at the start of the loop of level symbol / 16, plus bits. RANGE:
+ * 0 .. bits. STEP: bits modulo 8, a place in a table of records. */
 typedef struct wfc_chk_value {
     uint8_t kind, symbol;
     uint32_t bits;
@@ -134,8 +143,22 @@ typedef struct wfc_chk_state {
  */
 enum { WFC_CHK_STORED = 1, WFC_CHK_TABLE = 2 };
 
+/* What the records of a table hold at most, in all PEs of a class. */
+typedef struct wfc_chk_table_range {
+    uint32_t array, residue; /* records start where address % 8 is residue; array NONE: nothing is known yet */
+    uint16_t most[2];        /* of the two u16 of a record */
+} wfc_chk_table_range;
+struct wfc_chk_tables {
+    const wfc_program *p;
+    uint32_t *first, *pe;      /* first [class_count + 1] into pe: the PEs of each class that reads tables */
+    wfc_chk_table_range *last; /* [class_count] what was asked last */
+};
+WFC_MUST_USE wfc_status wfc_be_chk_tables_init(wfc_chk_tables *t, const wfc_program *p);
+void wfc_be_chk_tables_deinit(wfc_chk_tables *t);
+
 typedef struct wfc_chk_machine {
     const wfc_program *p;
+    wfc_chk_tables *tables;
     const wfc_prog_class *cls;
     const wfc_target *target;
     wfc_chk_trace *trace;
@@ -152,7 +175,8 @@ typedef struct wfc_chk_machine {
     uint32_t exact_left; /* exact overlap tests that may still be made */
     unsigned level;      /* of summarised loops around */
     unsigned nesting;
-    bool quiet; /* a trial run of a summarised loop: nothing is recorded */
+    bool quiet;         /* a trial run of a summarised loop: nothing is recorded */
+    int32_t array_base; /* of a scalar access: the descriptor's own base, which says the array; else -1 */
 } wfc_chk_machine;
 
 /* Runs [lo, hi); false after a fault or when out of memory. */
@@ -173,6 +197,10 @@ void wfc_be_chk_stores(wfc_chk_machine *m, uint8_t operand);
 /* Refuses a program that stores into an array from which it loads descriptors. */
 bool wfc_be_chk_tables_constant(wfc_chk_machine *m);
 bool wfc_be_chk_loads_descs(const wfc_prog_class *c);
+/* ldt: what the two u16 of a record of the table behind `operand` can be. */
+void wfc_be_chk_table_values(wfc_chk_machine *m, uint8_t operand, wfc_chk_value out[2]);
+/* Bytes of the array that holds an address; false when none does. */
+bool wfc_be_chk_array_hull(const wfc_prog_class *c, uint32_t addr, uint32_t *lo, uint32_t *hi);
 
 /* --- the whole program --- */
 /* A receive takes `words` words of a send (or of a host stream), from word send_at of the one and receive_at of the

@@ -42,23 +42,52 @@ uint16_t wfc_be_chk_written(const wfc_prog_class *c, const wfc_insn *in) {
     return (uint16_t)(set & ~1u);
 }
 
-/* All that [lo, hi) may change becomes unknown; memory is unknown anyway. Descriptors first: in a loop a store may come
- * before what changes its descriptor. */
+/* Registers that [lo, hi) moves on only as the offset of a table of records, and whose place in a record is known. */
+static uint16_t steps_of(const wfc_chk_machine *m, uint32_t lo, uint32_t hi) {
+    uint32_t walks = 0, others = 0;
+    for (uint32_t pc = lo; pc < hi; pc++) {
+        const wfc_insn *in = &m->cls->insns[pc];
+        if (in->op != WFC_OP_LDT) {
+            others |= wfc_be_chk_written(m->cls, in);
+            continue;
+        }
+        walks |= 1u << (m->cls->descs[in->c - WFC_OPND_DESC0].off & 15);
+        others |= 1u << (in->d & 15) | 1u << (in->a & 15) | 1u << (in->b & 15);
+    }
+    walks &= ~others & ~1u;
+    for (unsigned r = 1; r < WFC_NUM_REGS; r++)
+        if (m->s.regs[r].kind != WFC_CHK_KNOWN && m->s.regs[r].kind != WFC_CHK_STEP) walks &= ~(1u << r);
+    return (uint16_t)walks;
+}
+
+/* All that [lo, hi) may change becomes unknown; memory is unknown anyway. */
 static void forget(wfc_chk_machine *m, uint32_t lo, uint32_t hi, bool registers) {
+    uint16_t steps = registers ? steps_of(m, lo, hi) : 0;
     for (uint32_t pc = lo; pc < hi; pc++) {
         const wfc_insn *in = &m->cls->insns[pc];
-        if (in->op == WFC_OP_SETD && in->imm < 9) m->s.unknown[in->d - WFC_OPND_DESC0] |= (uint16_t)(1u << in->imm);
-    }
-    for (uint32_t pc = lo; pc < hi; pc++) {
-        const wfc_insn *in = &m->cls->insns[pc];
-        if (in->op == WFC_OP_SETD) continue;
+        if (in->op == WFC_OP_SETD) {
+            if (in->imm < 9) m->s.unknown[in->d - WFC_OPND_DESC0] |= (uint16_t)(1u << in->imm);
+            continue;
+        }
         uint16_t set = registers ? wfc_be_chk_written(m->cls, in) : 0;
-        if (registers && (wfc_be_chk_is_vector(in) || in->op == WFC_OP_ST || in->op == WFC_OP_STD))
-            wfc_be_chk_stores(m, in->d);
-        if (registers && m->flights && !m->quiet && wfc_be_chk_is_vector(in)) m->unchecked[pc] = 1;
-        for (unsigned r = 1; r < WFC_NUM_REGS; r++)
-            if (set >> r & 1) m->s.regs[r].kind = WFC_CHK_UNKNOWN;
+        for (unsigned r = 1; r < WFC_NUM_REGS; r++) {
+            if (!(set >> r & 1)) continue;
+            if (steps >> r & 1)
+                m->s.regs[r] = (wfc_chk_value){WFC_CHK_STEP, 0, m->s.regs[r].bits & 7u};
+            else
+                m->s.regs[r].kind = WFC_CHK_UNKNOWN;
+        }
     }
+}
+
+/* Any number of turns of a pure block: one turn from all that they may have changed stands for each of them. */
+static bool any_turns(wfc_chk_machine *m, uint32_t lo, uint32_t hi) {
+    forget(m, lo, hi, true);
+    m->level++; /* loops inside are summed up */
+    bool ok = wfc_be_chk_run(m, lo, hi);
+    m->level--;
+    forget(m, lo, hi, true);
+    return ok;
 }
 
 /* Value of register r after n >= 1 turns, from its value before and what one turn makes of it. */
@@ -68,7 +97,7 @@ static wfc_chk_value after_turns(const wfc_chk_value *before, const wfc_chk_valu
     if (t.kind != WFC_CHK_SYMBOL || t.symbol / 16u != level) return t; /* constant, or a symbol of a loop around */
     unsigned source = t.symbol % 16u;
     wfc_chk_value v = before[source];
-    if (v.kind == WFC_CHK_UNKNOWN) return unknown;
+    if (v.kind != WFC_CHK_KNOWN && v.kind != WFC_CHK_SYMBOL) return unknown;
     if (source == r) {
         v.bits += n * t.bits;
         return v;
@@ -83,9 +112,12 @@ static wfc_chk_value after_turns(const wfc_chk_value *before, const wfc_chk_valu
 static bool trial(wfc_chk_machine *m, uint32_t lo, uint32_t hi, const wfc_chk_state *start, uint16_t written,
                   uint16_t same) {
     m->s = *start;
-    for (unsigned r = 1; r < WFC_NUM_REGS; r++)
-        if (written >> r & 1 && !(same >> r & 1))
-            m->s.regs[r] = (wfc_chk_value){WFC_CHK_SYMBOL, (uint8_t)(m->level * 16 + r), 0};
+    uint16_t steps = steps_of(m, lo, hi);
+    for (unsigned r = 1; r < WFC_NUM_REGS; r++) {
+        if (!(written >> r & 1) || same >> r & 1) continue;
+        m->s.regs[r] = steps >> r & 1 ? (wfc_chk_value){WFC_CHK_STEP, 0, m->s.regs[r].bits & 7u}
+                                      : (wfc_chk_value){WFC_CHK_SYMBOL, (uint8_t)(m->level * 16 + r), 0};
+    }
     forget(m, lo, hi, false);
     return wfc_be_chk_run(m, lo, hi);
 }
@@ -142,8 +174,7 @@ static bool run_loop(wfc_chk_machine *m, uint32_t pc, uint32_t hi) {
                              m->cls->name ? m->cls->name : "?", (unsigned)pc);
             return false;
         }
-        forget(m, lo, end, true);
-        return true;
+        return any_turns(m, lo, end);
     }
     if (count.bits == 0 || end == lo) return true;
     uint64_t cost = (uint64_t)count.bits * in->imm;
@@ -167,9 +198,12 @@ static bool run_branch(wfc_chk_machine *m, uint32_t pc, uint32_t lo, uint32_t hi
     }
     if (target <= pc || !is_pure(m, pc + 1, (uint32_t)target))
         return wfc_be_chk_refuse(m, pc, "a branch around fabric operations, or back, depends on data");
-    forget(m, pc + 1, (uint32_t)target, true);
     *next = (uint32_t)target;
-    return true;
+    wfc_chk_state before = m->s; /* it may be skipped: what it does not write is as it was */
+    bool ok = wfc_be_chk_run(m, pc + 1, (uint32_t)target);
+    m->s = before;
+    forget(m, pc + 1, (uint32_t)target, true);
+    return ok;
 }
 
 bool wfc_be_chk_run(wfc_chk_machine *m, uint32_t lo, uint32_t hi) {

@@ -11,6 +11,7 @@ enum { MIN_STEPS = 512, MAX_STEPS = 200000 };
 
 typedef struct shapes {
     wfc_chk *c;
+    wfc_chk_tables tables;
     uint8_t *loads;   /* [class_count] descriptors are loaded from memory */
     uint32_t *key_of; /* [pe_count] key, then trace */
     uint32_t *key_pe; /* first PE of each key */
@@ -144,7 +145,7 @@ static wfc_status build_key(shapes *s, uint32_t key, uint64_t budget, uint32_t *
                        .data_first = pe->data_first,
                        .data_count = pe->data_count,
                        .fault = fault};
-    wfc_status status = wfc_be_chk_trace_build(c->p, budget, &t);
+    wfc_status status = wfc_be_chk_trace_build(&s->tables, budget, &t);
     if (status == WFC_OK) status = wfc_be_chk_trace_link(&c->p->target, &t);
     if (t.fault_code) wfc_be_chk_error(c, t.fault_code, s->key_pe[key], "%s", fault);
     c->stats.unchecked_accesses += t.unchecked_accesses;
@@ -162,6 +163,7 @@ static wfc_status build_all(shapes *s) {
     s->key_pe = wfc_calloc(p->pe_count + 1u, sizeof *s->key_pe);
     if (!s->loads || !s->key_of || !s->key_pe) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < p->class_count; i++) s->loads[i] = wfc_be_chk_loads_descs(&p->classes[i]);
+    WFC_TRY(wfc_be_chk_tables_init(&s->tables, p));
     WFC_TRY(assign_keys(s));
     uint64_t budget = s->keys ? STEP_BUDGET / s->keys : 0;
     if (budget < MIN_STEPS) budget = MIN_STEPS;
@@ -182,6 +184,7 @@ wfc_status wfc_be_chk_build_traces(wfc_chk *c) {
     c->traces = s.traces.data;
     c->trace_count = (uint32_t)s.traces.count;
     c->trace_of = s.key_of;
+    wfc_be_chk_tables_deinit(&s.tables);
     wfc_free(s.loads);
     wfc_free(s.key_pe);
     wfc_free(s.slots);

@@ -102,21 +102,27 @@ static bool touch_bytes(wfc_chk_machine *m, uint32_t pc, uint8_t operand, uint32
     }
     uint16_t unknown = m->s.unknown[d];
     m->s.unknown[d] = unknown & 1;
+    m->array_base = saved.base;
     bool ok = wfc_be_chk_touch(m, pc, operand, write);
+    m->array_base = -1;
     m->s.descs[d] = saved;
     m->s.unknown[d] = unknown;
     return ok;
 }
 
 static bool table_record(wfc_chk_machine *m, uint32_t pc, const wfc_insn *in) {
+    wfc_chk_value offsets[2];
     if (!touch_bytes(m, pc, in->c, 0, 8, false)) return false;
-    write_reg(m, in->d, UNKNOWN);
-    write_reg(m, in->a, UNKNOWN);
+    wfc_be_chk_table_values(m, in->c, offsets);
+    write_reg(m, in->d, offsets[0]);
+    write_reg(m, in->a, offsets[1]);
     write_reg(m, in->b, UNKNOWN);
     uint8_t off = m->s.descs[in->c - WFC_OPND_DESC0].off;
     wfc_chk_value v = read_reg(m, off);
     v.bits += 8;
-    if (v.kind != WFC_CHK_UNKNOWN) write_reg(m, off, v);
+    bool moves = v.kind == WFC_CHK_KNOWN || v.kind == WFC_CHK_SYMBOL;
+    if (v.kind == WFC_CHK_RANGE) write_reg(m, off, UNKNOWN); /* STEP stays what it is */
+    if (moves) write_reg(m, off, v);
     return true;
 }
 

@@ -142,7 +142,7 @@ static wfc_status note_buffers(seen_list *list, const wfc_chk_events *events) {
 static bool same_state(const wfc_chk_state *x, const wfc_chk_state *y) {
     for (unsigned r = 1; r < WFC_NUM_REGS; r++)
         if (x->regs[r].kind != y->regs[r].kind ||
-            (x->regs[r].kind == WFC_CHK_KNOWN && x->regs[r].bits != y->regs[r].bits))
+            (x->regs[r].kind != WFC_CHK_UNKNOWN && x->regs[r].bits != y->regs[r].bits))
             return false;
     for (unsigned d = 0; d < WFC_NUM_DESCS; d++) {
         uint8_t a[WFC_DESC_BYTES], b[WFC_DESC_BYTES];
@@ -252,9 +252,12 @@ static wfc_status prepare(wfc_chk_machine *m, const wfc_program *p) {
     return WFC_OK;
 }
 
-wfc_status wfc_be_chk_trace_build(const wfc_program *p, uint64_t step_budget, wfc_chk_trace *t) {
+wfc_status wfc_be_chk_trace_build(wfc_chk_tables *tables, uint64_t step_budget, wfc_chk_trace *t) {
+    const wfc_program *p = tables->p;
     const wfc_prog_class *c = &p->classes[t->class_index];
     wfc_chk_machine m = {.p = p, .cls = c, .target = &p->target, .trace = t, .soft_steps = step_budget};
+    m.tables = tables;
+    m.array_base = -1;
     m.exact_left = EXACT_TESTS;
     memset(t->in_queue_of, WFC_CHK_NO_QUEUE, sizeof t->in_queue_of);
     if (!bind(t, c->in_queues, c->in_count, t->in, "input") || !bind(t, c->out_queues, c->out_count, t->out, "output"))

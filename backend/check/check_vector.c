@@ -26,18 +26,35 @@ static bool is_memory(const wfc_chk_machine *m, uint8_t operand) {
     return kind == WFC_DESC_MEM || kind == WFC_DESC_RING;
 }
 
+/* Where only base or offset are in doubt: the array that holds the base, since the machine traps beyond it; less where
+ * the offset has a greatest value. */
+static wfc_chk_access hull_of(const wfc_chk_machine *m, const wfc_desc *d, bool lengths, uint32_t most) {
+    wfc_chk_access hull = {0}, first;
+    uint32_t base = m->array_base >= 0 ? (uint32_t)m->array_base : d->base;
+    if (!wfc_be_chk_array_hull(m->cls, base, &hull.lo, &hull.hi)) return hull;
+    if (!lengths || !wfc_be_chk_access_resolve(d, d->base, &first)) return hull;
+    uint32_t lo = first.lo > hull.lo ? first.lo : hull.lo, hi = first.hi + most < hull.hi ? first.hi + most : hull.hi;
+    if (lo >= hi) return hull;
+    hull.lo = lo;
+    hull.hi = hi;
+    hull.ranged = true;
+    return hull;
+}
+
 static wfc_chk_access access_of(const wfc_chk_machine *m, uint8_t operand) {
     wfc_chk_access access = {0};
     const wfc_desc *d = desc_of(m, operand);
     int32_t base = d->base;
-    if (m->s.unknown[operand - WFC_OPND_DESC0]) return access;
-    if (d->off) {
-        wfc_chk_value off = m->s.regs[d->off & 15];
-        int64_t sum = (int64_t)base + (off.bits < 0x80000000u ? (int64_t)off.bits : (int64_t)off.bits - 0x100000000);
-        if (off.kind != WFC_CHK_KNOWN || sum < 0 || sum > 65535) return access;
-        base = (int32_t)sum;
+    uint16_t unknown = m->s.unknown[operand - WFC_OPND_DESC0];
+    if (unknown & 1) return access;
+    wfc_chk_value off = {WFC_CHK_KNOWN, 0, 0};
+    if (d->off) off = m->s.regs[d->off & 15];
+    if (unknown || off.kind != WFC_CHK_KNOWN) {
+        bool ranged = !unknown && off.kind == WFC_CHK_RANGE;
+        return hull_of(m, d, ranged, ranged ? off.bits : 0);
     }
-    wfc_be_chk_access_resolve(d, base, &access);
+    int64_t sum = (int64_t)base + (off.bits < 0x80000000u ? (int64_t)off.bits : (int64_t)off.bits - 0x100000000);
+    if (sum < 0 || sum > 65535 || !wfc_be_chk_access_resolve(d, (int32_t)sum, &access)) return hull_of(m, d, false, 0);
     return access;
 }
 
@@ -57,14 +74,12 @@ static bool race(wfc_chk_machine *m, uint32_t pc, const wfc_chk_access *a, bool 
     return false;
 }
 
-/* Two accesses share a byte; beyond the budget of exact tests the answer is "not known", which is counted. */
+/* Two accesses share a byte; where that is not known, or the budget of exact tests is spent, it is counted. What a
+ * table may say counts as said: tables are made to keep to one buffer. */
 static bool meets(wfc_chk_machine *m, uint32_t pc, const wfc_chk_access *a, const wfc_chk_access *b) {
-    if (!b->known) {
-        m->unchecked[pc] = 1;
-        return false;
-    }
-    if (a->lo >= b->hi || b->lo >= a->hi) return false;
-    if (m->exact_left == 0) {
+    if (a->hi && b->hi && (a->lo >= b->hi || b->lo >= a->hi)) return false;
+    if ((a->ranged && (b->known || b->ranged)) || (b->ranged && a->known)) return true;
+    if (!a->known || !b->known || m->exact_left == 0) {
         m->unchecked[pc] = 1;
         return false;
     }
@@ -73,10 +88,6 @@ static bool meets(wfc_chk_machine *m, uint32_t pc, const wfc_chk_access *a, cons
 }
 
 static bool touch_access(wfc_chk_machine *m, uint32_t pc, const wfc_chk_access *a, bool write) {
-    if (!a->known) {
-        m->unchecked[pc] = 1;
-        return true;
-    }
     for (unsigned ut = 1; ut < WFC_NUM_CONTEXTS; ut++) {
         const wfc_chk_flight *f = &m->flight[ut];
         if (!f->active) continue;
