@@ -173,7 +173,28 @@ START_TEST(every_breach_is_refused) {
 }
 END_TEST
 
+/* Each allocation fails once: the status says so and nothing is lost. */
+START_TEST(out_of_memory) {
+    const scale_shape small = {1, 4, 2, 1, 2, 2, 1, 32, 1, false, false};
+    wfc_program p;
+    wfc_diag diag;
+    wfc_check_stats stats;
+    make(&small, &p, &diag);
+    wfc_status s = WFC_ERR_NO_MEMORY;
+    for (size_t n = 1; s != WFC_OK; n++) {
+        ck_assert_uint_lt(n, 20000);
+        wfc_mem_fail_nth(n);
+        s = wfc_be_check(&p, NULL, &stats);
+        wfc_mem_fail_nth(0);
+        ck_assert(s == WFC_OK || s == WFC_ERR_NO_MEMORY);
+    }
+    wfc_program_deinit(&p);
+    wfc_diag_deinit(&diag);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {lanes_to_the_east, lanes_to_the_west, two_stacks_with_turns, every_breach_is_refused};
+    const TTest *const tests[] = {lanes_to_the_east, lanes_to_the_west, two_stacks_with_turns, every_breach_is_refused,
+                                  out_of_memory};
     return tc_main("check_scale", tests, sizeof tests / sizeof tests[0]);
 }
