@@ -120,7 +120,7 @@ wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc
             a += j * t.a[v];
             acc += j * t.acc[v];
         }
-        if (a >= t.a_end || acc >= t.acc_end) { /* the fabric's checker does not read tables */
+        if (a >= t.a_end || acc >= t.acc_end) {
             wfc_free(w);
             return wfc_fail(be->diag, WFC_ERR_INTERNAL, "WFC-E7053", l->name,
                             "a weight of the sparse form lies outside its operands; please report it");
