@@ -1,5 +1,5 @@
-/* Pruning by magnitude. The k-th smallest magnitude is found in two counting passes over the upper and the lower half of
- * the float's bits, which order like the magnitudes they stand for: example, k = 3 of {1, -2, 0.5, 2, 3}: magnitudes
+/* Pruning by magnitude. The k-th smallest magnitude is found in two counting passes over the upper and the lower half
+ * of the float's bits, which order like the magnitudes they stand for: example, k = 3 of {1, -2, 0.5, 2, 3}: magnitudes
  * below 2 are two, so the threshold is 2 and one of the two elements of magnitude 2 goes too, the first. */
 #include "passes/prune.h"
 
@@ -59,8 +59,7 @@ static wfc_status any_computed(const wfc_graph *g, bool *out) {
     for (uint32_t i = 0; i < g->nodes.count; i++) {
         const wfc_node *n = &g->nodes.data[i];
         constant[i] = n->op == WFC_CORE_CONST || (n->op != WFC_CORE_INPUT && n->operand_count > 0);
-        for (uint32_t k = 0; k < n->operand_count; k++)
-            constant[i] &= constant[wfc_ir_operand(g, (wfc_value){i}, k).i];
+        for (uint32_t k = 0; k < n->operand_count; k++) constant[i] &= constant[wfc_ir_operand(g, (wfc_value){i}, k).i];
         if (n->op != WFC_CORE_CONTRACT) continue;
         wfc_value w = below_views(g, wfc_ir_operand(g, (wfc_value){i}, 1));
         *out |= constant[w.i] && wfc_ir_node_c(g, w)->op != WFC_CORE_CONST;
