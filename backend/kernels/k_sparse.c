@@ -18,7 +18,8 @@ double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double densit
     if (most > n) most = n;
     if (tile == 1) return most > 0 ? 3 * (t->vector_overhead + most) : 0;
     uint32_t simd = t->simd[WFC_SIMD_FMAC][WFC_F32];
-    return most * (1.0 + t->vector_overhead + (double)((tile + simd - 1) / simd));
+    uint64_t groups = (tile + simd - 1) / simd;
+    return most * (1.0 + t->vector_overhead + (double)groups);
 }
 
 /* ---- The table ---- */
