@@ -109,6 +109,15 @@ wfc_status wfc_atomic_open(wfc_atomic_file *f, const char *path, wfc_diag *diag)
     return WFC_OK;
 }
 
+wfc_status wfc_atomic_write(wfc_atomic_file *f, const void *bytes, size_t size, wfc_diag *diag) {
+    errno = 0; /* told now: a later flush would not know the reason any more */
+    if (size == 0 || fwrite(bytes, 1, size, f->fp) == size) return WFC_OK;
+    if (errno == 0) errno = EIO;
+    wfc_status s = fail_errno(diag, f->path, "write");
+    wfc_atomic_abandon(f);
+    return s;
+}
+
 /* After the rename the folder entry itself is synced; file systems that cannot sync folders say EINVAL. */
 static int sync_folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -154,10 +163,6 @@ void wfc_atomic_abandon(wfc_atomic_file *f) {
 wfc_status wfc_file_write(const char *path, const void *bytes, size_t size, wfc_diag *diag) {
     wfc_atomic_file f;
     WFC_TRY(wfc_atomic_open(&f, path, diag));
-    if (size && fwrite(bytes, 1, size, f.fp) != size) {
-        wfc_status s = fail_errno(diag, path, "write");
-        wfc_atomic_abandon(&f);
-        return s;
-    }
+    WFC_TRY(wfc_atomic_write(&f, bytes, size, diag));
     return wfc_atomic_commit(&f, diag);
 }

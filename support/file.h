@@ -18,6 +18,8 @@ typedef struct wfc_atomic_file {
     char *path, *tmp_path;
 } wfc_atomic_file;
 WFC_MUST_USE wfc_status wfc_atomic_open(wfc_atomic_file *f, const char *path, wfc_diag *diag);
+/* Appends; on failure the file is abandoned. */
+WFC_MUST_USE wfc_status wfc_atomic_write(wfc_atomic_file *f, const void *bytes, size_t size, wfc_diag *diag);
 WFC_MUST_USE wfc_status wfc_atomic_commit(wfc_atomic_file *f, wfc_diag *diag); /* on failure the temporary is removed */
 void wfc_atomic_abandon(wfc_atomic_file *f);
 /* Writes `size` bytes to `path` atomically. */

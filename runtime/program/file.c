@@ -137,25 +137,23 @@ wfc_status wfc_program_encode(const wfc_program *p, wfc_diag *diag, uint8_t **ou
     return s;
 }
 
-/* Errors of the stream stay in it; the commit looks there. */
-static void put_bytes(FILE *fp, const void *bytes, size_t n) {
-    if (n) (void)!fwrite(bytes, 1, n, fp);
+static wfc_status write_sections(const writing *w, wfc_atomic_file *f, wfc_diag *diag) {
+    static const uint8_t zero[8] = {0};
+    WFC_TRY(wfc_atomic_write(f, w->head, sizeof w->head, diag));
+    for (unsigned i = 0; i < WFC_SECTIONS; i++) {
+        size_t n = w->sections[i].size;
+        WFC_TRY(wfc_atomic_write(f, w->sections[i].data, n, diag));
+        WFC_TRY(wfc_atomic_write(f, zero, (size_t)(align8(n) - n), diag));
+    }
+    return wfc_atomic_commit(f, diag);
 }
 
 wfc_status wfc_program_write(const wfc_program *p, const char *path, wfc_diag *diag) {
-    static const uint8_t zero[8] = {0};
     writing w = {0};
     wfc_atomic_file f;
     wfc_status s = make_sections(p, diag, &w);
     if (s == WFC_OK) s = wfc_atomic_open(&f, path, diag);
-    if (s == WFC_OK) {
-        put_bytes(f.fp, w.head, sizeof w.head);
-        for (unsigned i = 0; i < WFC_SECTIONS; i++) {
-            put_bytes(f.fp, w.sections[i].data, w.sections[i].size);
-            put_bytes(f.fp, zero, (size_t)(align8(w.sections[i].size) - w.sections[i].size));
-        }
-        s = wfc_atomic_commit(&f, diag);
-    }
+    if (s == WFC_OK) s = write_sections(&w, &f, diag);
     writing_deinit(&w);
     return s;
 }
