@@ -123,7 +123,7 @@ typedef struct strip {
 
 typedef struct fast {
     wfc_engine e;                   /* tables; never runs */
-    unsigned char *block, *records; /* records: in block, on a line of 64 bytes */
+    unsigned char *records;
     uint32_t *record_at;            /* by node, in units */
     fset **sets;                    /* by router index, and one more: no routes */
     uint32_t *chan_place;

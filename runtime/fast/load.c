@@ -283,9 +283,8 @@ wfc_status fast_load(fast *f, const char **why) {
     WFC_TRY(make_sets(f, why));
     WFC_TRY(place_records(f, &units, why));
     WFC_TRY(cut_strips(f));
-    f->block = sim_big_calloc((size_t)units + count_proxies(f) + 64 / UNIT, UNIT);
-    if (!f->block) return WFC_ERR_NO_MEMORY;
-    f->records = f->block + (64 - (uintptr_t)f->block % 64) % 64;
+    f->records = sim_big_calloc((size_t)units + count_proxies(f), UNIT);
+    if (!f->records) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < f->e.nodes; i++) fill_record(f, i);
     for (uint32_t i = 0; i < f->e.nodes; i++) fill_slots(f, i, &units);
     WFC_TRY(bind_host(f, why));
@@ -311,9 +310,9 @@ void fast_unload(fast *f) {
     for (uint32_t i = 0; f->sets && i <= f->e.p->router_count; i++) wfc_free(f->sets[i]);
     wfc_free(f->strips);
     wfc_free(f->sets);
-    wfc_free(f->block);
-    wfc_free(f->record_at);
-    wfc_free(f->chan_place);
+    sim_big_free(f->records);
+    sim_big_free(f->record_at);
+    sim_big_free(f->chan_place);
     wfc_free(f->port_at);
     wfc_free(f->stream_node);
     host_unload(&f->e);

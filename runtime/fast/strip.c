@@ -111,7 +111,7 @@ static void prefetch(const strip *s, uint32_t ent) {
         return;
     }
     const char *p = (const char *)&s->e.pes[ent / 2];
-    for (unsigned line = 0; line < 4; line++) __builtin_prefetch(p + 64 * (size_t)line);
+    for (unsigned line = 0; line < 3; line++) __builtin_prefetch(p + 64 * (size_t)line);
 }
 
 static void prefetch_behind(const strip *s, uint32_t ent) {
@@ -127,7 +127,35 @@ static void prefetch_behind(const strip *s, uint32_t ent) {
     }
     for (uint32_t m = r->queues; m; m &= m - 1) __builtin_prefetch(queue_chan(s->f, r, low_bit(m)));
 }
+/* What the visit will touch at the far end: channels pushed to, memory of vectors with queues. */
+static void prefetch_beyond(const strip *s, uint32_t ent) {
+    frouter *r = router_at(s->f, ent / 2);
+    if (!(ent & 1)) {
+        uint64_t m = r->nonempty[0];
+        if (!m) return;
+        const flocal *lo = &r->set->local[low_bit(m)];
+        const fslot *st = &r->slot[lo->slot];
+        unsigned out = lo->out[st->position];
+        if (out && st->dst[low_bit(out)] < DST_COLLECT) __builtin_prefetch(chan_at(s->f, st->dst[low_bit(out)]));
+        return;
+    }
+    const pe *p = &s->e.pes[ent / 2];
+    for (unsigned m = p->live; m; m &= m - 1) {
+        const context *c = &p->ctx[low_bit(m)];
+        if (p->mode[low_bit(m)] != CTX_VEC || !c->fabric) continue;
+        const operand *os[2] = {&c->d, &c->a};
+        for (unsigned i = 0; i < 2; i++) {
+            if (os[i]->kind == OPND_MEM)
+                __builtin_prefetch(p->mem + (os[i]->addr - p->info->mem_lo));
+            else if (os[i]->kind >= OPND_IN)
+                __builtin_prefetch(chan_at(s->f, os[i]->chan));
+        }
+    }
+}
 #else
+static void prefetch_beyond(const strip *s, uint32_t ent) {
+    (void)s, (void)ent;
+}
 static void prefetch(const strip *s, uint32_t ent) {
     (void)s, (void)ent;
 }
@@ -137,7 +165,7 @@ static void prefetch_behind(const strip *s, uint32_t ent) {
 #endif
 
 void strip_cycle(strip *s) {
-    enum { AHEAD = 12, BEHIND = 6 };
+    enum { AHEAD = 16, BEHIND = 10, BEYOND = 5 };
     s->moved = false;
     s->after_hop = s->f->hop < NEAR ? s->routers[(s->e.now + s->f->hop) % NEAR] : NULL;
     s->hop_used = 1u << (s->e.now + s->f->hop) % NEAR;
@@ -149,6 +177,7 @@ void strip_cycle(strip *s) {
     for (uint32_t i = 0; i < count; i++) {
         if (i + AHEAD < count) prefetch(s, s->due[i + AHEAD]);
         if (i + BEHIND < count) prefetch_behind(s, s->due[i + BEHIND]);
+        if (i + BEYOND < count) prefetch_beyond(s, s->due[i + BEYOND]);
         uint32_t ent = s->due[i];
         if (ent & 1)
             fpe_visit(s, ent / 2);

@@ -1,18 +1,37 @@
-/* Tables of a whole wafer are visited all over in every cycle, so that most visits would miss the host's address
- * translation: they ask for huge pages, where the host has them. */
+/* Tables of a whole wafer are visited all over in every cycle: their elements lie on the host's lines, and because most
+ * visits would miss the host's address translation, large ones ask for huge pages, where the host has them. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "runtime/sim/engine.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
-void *sim_big_calloc(size_t count, size_t size) {
+static void ask_for_huge_pages(unsigned char *p, size_t bytes) {
     enum { PAGE = 4096, SMALL = 4 << 20 };
-    unsigned char *p = wfc_calloc(count, size);
+    if (bytes < SMALL) return;
 #ifdef MADV_HUGEPAGE
-    if (p && count * size >= SMALL) {
-        uintptr_t from = ((uintptr_t)p + PAGE - 1) / PAGE * PAGE, to = ((uintptr_t)p + count * size) / PAGE * PAGE;
-        (void)madvise(p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE); /* refused: it is slower, nothing else */
-    }
+    unsigned char *from = p + (PAGE - (uintptr_t)p % PAGE) % PAGE;
+    (void)madvise(from, (bytes - (size_t)(from - p)) / PAGE * PAGE, MADV_HUGEPAGE); /* refused: slower, nothing else */
+#else
+    (void)p;
 #endif
+}
+
+/* What wfc_calloc gave stands in front of what is returned. */
+void *sim_big_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (!wfc_mul_size(count, size, &bytes) || !wfc_add_size(bytes, 2 * HOST_LINE, &bytes)) return NULL;
+    unsigned char *raw = wfc_calloc(bytes, 1);
+    if (!raw) return NULL;
+    ask_for_huge_pages(raw, bytes);
+    unsigned char *p = raw + 2 * HOST_LINE - (uintptr_t)raw % HOST_LINE;
+    memcpy(p - sizeof raw, &raw, sizeof raw);
     return p;
+}
+
+void sim_big_free(void *p) {
+    if (!p) return;
+    void *raw;
+    memcpy(&raw, (unsigned char *)p - sizeof raw, sizeof raw);
+    wfc_free(raw);
 }

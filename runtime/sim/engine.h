@@ -13,6 +13,7 @@
 #include "runtime/sim/sim_test.h"
 
 enum { LOCAL_MAX = WFC_TARGET_MAX_COLOURS * WFC_PORTS, NONE8 = 255, LOOP_DEPTH = 4, VEC_CHUNK = 128 };
+enum { HOST_LINE = 64 }; /* bytes that the host fetches at once */
 #define NONE32 UINT32_MAX
 #define NEVER UINT64_MAX
 #define DST_COLLECT 0x80000000u    /* destination is output stream (d & ~DST_COLLECT) */
@@ -103,7 +104,7 @@ typedef struct operand {
 
 typedef enum ctx_mode { CTX_IDLE, CTX_ARM, CTX_SCALAR, CTX_WAIT, CTX_ISSUE, CTX_VEC } ctx_mode;
 typedef struct context {
-    const wfc_insn *insn;
+    _Alignas(HOST_LINE) const wfc_insn *insn;
     uint32_t groups_left; /* with a queue: exact only in being 0 or not */
     uint32_t cycles_per_group, busy_per_group;
     uint32_t elems, left; /* elements */
@@ -138,26 +139,27 @@ typedef struct loop_frame {
 } loop_frame;
 /* What every visit touches comes first, so that a visit costs few cache lines of this struct. */
 typedef struct pe {
-    const class_info *info; /* NULL: router only */
+    _Alignas(HOST_LINE) const class_info *info; /* NULL: router only */
     context *ctx;
     uint64_t datapath_free, group_cycle, accounted;
     uint32_t group_busy;
-    uint32_t in_nonempty;
     uint8_t task; /* NONE8: main idle */
     uint8_t pointer, depth;
-    uint8_t finishing;                   /* context whose last group runs until datapath_free, NONE8 */
-    uint8_t mode[WFC_NUM_CONTEXTS];      /* ctx_mode */
-    uint64_t ready_at[WFC_NUM_CONTEXTS]; /* end of the context's overhead */
-    uint64_t active, blocked;
-    uint32_t in_chan0, out_chan0; /* queue channels; index into out_chans */
-    uint8_t live;                 /* bit per context that is not idle */
-    uint8_t empty;                /* bit per live context that has no groups: it ends with its overhead */
-    uint8_t batch;                /* memory-only context running alone, NONE8 */
-    uint8_t lost;                 /* cause of the cycles after datapath_free */
+    uint8_t finishing; /* context whose last group runs until datapath_free, NONE8 */
+    uint8_t live;      /* bit per context that is not idle */
+    uint8_t empty;     /* bit per live context that has no groups: it ends with its overhead */
+    uint8_t batch;     /* memory-only context running alone, NONE8 */
+    uint8_t lost;      /* cause of the cycles after datapath_free */
     bool ran, own_descs, halted;
-    uint32_t pc, next_pc, node, layer;
+    uint32_t layer;
+    _Alignas(HOST_LINE) uint8_t mode[WFC_NUM_CONTEXTS]; /* ctx_mode */
+    uint64_t active, blocked;
+    uint8_t *mem; /* byte at address a is mem[a - info->mem_lo] */
+    uint32_t node, in_nonempty;
+    uint32_t in_chan0, out_chan0;                            /* queue channels; index into out_chans */
+    _Alignas(HOST_LINE) uint64_t ready_at[WFC_NUM_CONTEXTS]; /* end of the context's overhead */
+    uint32_t pc, next_pc;
     uint32_t overheads; /* counted for jitter */
-    uint8_t *mem;       /* byte at address a is mem[a - info->mem_lo] */
     desc_info *descs;   /* the class's, or this PE's own once it writes one */
     dims *captured;     /* then: 3 for each context, as they were at issue */
     uint32_t r[WFC_NUM_REGS];
@@ -280,8 +282,9 @@ static inline void sim_acted(wfc_engine *e, uint64_t until) {
 /* Extra cycles 0..range-1 under --jitter, else 0. */
 uint32_t sim_jitter(const wfc_engine *e, uint32_t place, uint32_t count, uint32_t range);
 
-/* big.c: wfc_calloc, with huge pages where that pays. */
+/* big.c: wfc_calloc on a line of the host, with huge pages where that pays; its own free. */
 void *sim_big_calloc(size_t count, size_t size);
+void sim_big_free(void *p);
 
 /* load.c */
 wfc_status sim_load(wfc_engine *e);

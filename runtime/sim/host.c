@@ -122,7 +122,7 @@ void host_unload(wfc_engine *e) {
     wfc_free(e->ports);
     wfc_free(e->ins);
     wfc_free(e->outs);
-    wfc_free(e->wake);
+    sim_big_free(e->wake);
     wfc_free(e->all);
     wfc_free(e->is_due);
 }

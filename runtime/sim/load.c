@@ -381,13 +381,13 @@ void sim_unload(wfc_engine *e) {
     for (unsigned i = 0; i < WHEEL; i++) wfc_free(e->wheel[i].ents);
     wfc_free(e->sets);
     wfc_free(e->classes);
-    wfc_free(e->routers);
-    wfc_free(e->pes);
+    sim_big_free(e->routers);
+    sim_big_free(e->pes);
     wfc_free(e->grid);
-    wfc_free(e->chans);
-    wfc_free(e->words);
-    wfc_free(e->slots);
+    sim_big_free(e->chans);
+    sim_big_free(e->words);
+    sim_big_free(e->slots);
     wfc_free(e->out_chans);
-    wfc_free(e->contexts);
-    wfc_free(e->memory);
+    sim_big_free(e->contexts);
+    sim_big_free(e->memory);
 }
