@@ -41,10 +41,10 @@ static const cli_option k_options[] = {
     {ID_REL_MAX, "rel-max", "R", "with --compare: instead, max |y - ref| <= R max |ref| per sample"},
     {ID_SAMPLES, "samples", "N", "repeat the given samples up to N (or take the first N)"},
     {ID_STATS, "stats", "FILE.json", "write statistics; docs/statistics.md defines them"},
-    {ID_JITTER, "jitter", "SEED", "perturb all latencies at random; outputs must not change"},
-    {ID_ENGINE, "engine", "fast|reference", "the simulator's engine; both give equal results"},
+    {ID_JITTER, "jitter", "SEED", "perturb all latencies at random (reference engine); outputs must not change"},
+    {ID_ENGINE, "engine", "fast|reference", "the simulator's engine (default fast); both give equal results"},
     {ID_THREADS, "threads", "N", "threads of the fast engine, up to 64 (default 1); results are the same"},
-    {ID_NO_SKIP, "no-skip", NULL, "visit idle PEs and routers too; results are the same"},
+    {ID_NO_SKIP, "no-skip", NULL, "visit idle PEs and routers too (reference engine); results are the same"},
     {ID_MAX_CYCLES, "max-cycles", "N", "stop after N cycles (exit status 5)"},
     {ID_MAX_MEMORY, "max-memory", "MIB", "memory that the program may take when it is read (default 16384)"},
     {0},
@@ -189,6 +189,8 @@ static wfc_status execute(cli_context *c, state *st, const char *path) {
     wfc_tensor labels = {0};
     wfc_host_run r = {0};
     wfc_program_init(&p);
+    /* What only the reference engine does is its choice; --engine fast beside it gets a warning from the engine. */
+    if (!st->engine_given && !st->host.sim.jitter && !st->host.sim.no_skip) st->host.engine = wfc_fast_run;
     cli_stage(c, "loading and verifying the program");
     wfc_status s = wfc_program_read_limited(path, st->max_program_bytes, &c->diag, &p);
     if (s == WFC_OK) cli_stage(c, "reading the inputs");

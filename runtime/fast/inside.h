@@ -122,10 +122,10 @@ typedef struct strip {
 } strip;
 
 typedef struct fast {
-    wfc_engine e;                   /* tables; never runs */
+    wfc_engine e; /* tables; never runs */
     unsigned char *records;
-    uint32_t *record_at;            /* by node, in units */
-    fset **sets;                    /* by router index, and one more: no routes */
+    uint32_t *record_at; /* by node, in units */
+    fset **sets;         /* by router index, and one more: no routes */
     uint32_t *chan_place;
     uint32_t *stream_node; /* by input stream: where it enters */
     uint32_t *port_at;     /* by port: next cycle in which it may inject, NO_TIME */
