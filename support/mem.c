@@ -1,18 +1,19 @@
 #include "support/mem.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Counters of the test hook; tests that use it are single-threaded. */
-static size_t g_made;       /* allocations since the last call of wfc_mem_fail_nth */
-static size_t g_fail_after; /* 0 = off, else the allocation that reaches it fails */
+/* Counters of the test hook; tests that use it are single-threaded, but runs on threads count too. */
+static atomic_size_t g_made;       /* allocations since the last call of wfc_mem_fail_nth */
+static atomic_size_t g_fail_after; /* 0 = off, else the allocation that reaches it fails */
 
 static bool allocation_fails(void) {
-    g_made++;
-    if (g_fail_after == 0) return false;
-    return --g_fail_after == 0;
+    atomic_fetch_add_explicit(&g_made, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&g_fail_after, memory_order_relaxed) == 0) return false;
+    return atomic_fetch_sub(&g_fail_after, 1) == 1;
 }
 
 size_t wfc_mem_fail_nth(size_t n) {

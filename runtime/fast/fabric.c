@@ -4,6 +4,7 @@
 typedef struct scan {
     unsigned taken;    /* outputs used in this cycle */
     uint32_t filtered; /* slots whose filter counted a word in this cycle */
+    bool granted;
 } scan;
 
 static bool can_push_all(const fast *f, const fslot *st, unsigned out, uint32_t now) {
@@ -123,11 +124,9 @@ static inline bool grant_plain(strip *s, uint32_t node, frouter *r, unsigned l, 
     return true;
 }
 
-/* Grants the head of local channel l, which is visible, if it is eligible. */
-static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+/* Grants the head of local channel l, which is visible, if it is eligible; where that is not plain. */
+static bool grant_other(strip *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
     const uint32_t now = time_now(s);
-    const flocal *lo = &r->set->local[l];
-    if (lo->plain) return grant_plain(s, node, r, l, lo, c, sc);
     fslot *st = &r->slot[lo->slot];
     unsigned out = lo->out[st->changed == now ? st->before : st->position];
     if (out == 0) return false;
@@ -161,6 +160,11 @@ static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fc
     return true;
 }
 
+static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+    const flocal *lo = &r->set->local[l];
+    return lo->plain ? grant_plain(s, node, r, l, lo, c, sc) : grant_other(s, node, r, l, lo, c, sc);
+}
+
 /* Bits of `set` from the pointer on (first pass) or before it (second pass). */
 static uint64_t half(const uint64_t *set, unsigned word_index, unsigned pointer, bool second) {
     unsigned base = word_index * 64;
@@ -174,33 +178,46 @@ static void after_grant(strip *s, uint32_t node, const frouter *r) {
     if (r->nonempty[0] | r->nonempty[1]) wake_router(s, node, time_now(s) + 1);
 }
 
+/* Grants what it can of `heads`, a part of the scan that lies within one word of the set. */
+static void scan_heads(strip *s, uint32_t node, frouter *r, unsigned base, uint64_t heads, scan *sc) {
+    for (; heads; heads &= heads - 1) {
+        unsigned l = base + low_bit(heads);
+        if (!try_grant(s, node, r, l, local_chan(r, l), sc)) continue;
+        if (!sc->granted) r->pointer = (uint8_t)(l + 1);
+        sc->granted = true;
+    }
+}
+
+/* Channels of the word that show a word now; *next: when the first of the others will. */
+static uint64_t visible_heads(frouter *r, unsigned w, uint32_t now, uint32_t *next) {
+    uint64_t heads = 0;
+    for (uint64_t m = r->nonempty[w]; m; m &= m - 1) {
+        const fchan *c = local_chan(r, w * 64 + low_bit(m));
+        uint32_t visible = c->ring[c->head].when >> 1;
+        if (visible <= now)
+            heads |= 1ull << low_bit(m);
+        else if (visible < *next)
+            *next = visible;
+    }
+    return heads;
+}
+
 /* Several channels hold words: the scan of rule 5. */
 static void visit_many(strip *s, uint32_t node, frouter *r) {
-    const uint32_t now = time_now(s);
-    uint64_t heads[2] = {0, 0};
     uint32_t next = NO_TIME;
-    for (unsigned w = 0; w < 2; w++)
-        for (uint64_t m = r->nonempty[w]; m; m &= m - 1) {
-            const fchan *c = local_chan(r, w * 64 + low_bit(m));
-            uint32_t visible = c->ring[c->head].when >> 1;
-            if (visible <= now)
-                heads[w] |= 1ull << low_bit(m);
-            else if (visible < next)
-                next = visible;
-        }
     scan sc = {0};
+    uint64_t heads[2] = {visible_heads(r, 0, time_now(s), &next), 0};
+    if (r->nonempty[1]) heads[1] = visible_heads(r, 1, time_now(s), &next);
     unsigned pointer = r->pointer;
-    bool granted = false;
-    for (unsigned pass = 0; pass < 4; pass++) {
-        unsigned w = pass & 1;
-        for (uint64_t m = half(heads, w, pointer, pass >= 2); m; m &= m - 1) {
-            unsigned l = w * 64 + low_bit(m);
-            if (!try_grant(s, node, r, l, local_chan(r, l), &sc)) continue;
-            if (!granted) r->pointer = (uint8_t)(l + 1);
-            granted = true;
-        }
+    if (!heads[1] && pointer < 64) {
+        uint64_t behind = heads[0] & ((1ull << pointer) - 1);
+        scan_heads(s, node, r, 0, heads[0] & ~behind, &sc);
+        scan_heads(s, node, r, 0, behind, &sc);
+    } else {
+        for (unsigned pass = 0; pass < 4; pass++)
+            scan_heads(s, node, r, 64 * (pass & 1), half(heads, pass & 1, pointer, pass >= 2), &sc);
     }
-    if (granted)
+    if (sc.granted)
         after_grant(s, node, r);
     else if (next != NO_TIME)
         wake_router(s, node, next);

@@ -28,18 +28,18 @@ static bool head_is_data(const fchan *c, uint32_t now) {
     return fchan_has_head(c, now) && !(c->ring[c->head].when & 1);
 }
 
-static bool has_data(const fast *f, const operand *o, uint32_t now) {
+static inline bool has_data(const fast *f, const operand *o, uint32_t now) {
     return o->kind != OPND_IN || head_is_data(chan_at(f, o->chan), now);
 }
 
 /* The same of a later cycle, when nothing is pushed or popped before. */
-static bool will_have_data(const fast *f, const operand *o, uint32_t at) {
+static inline bool will_have_data(const fast *f, const operand *o, uint32_t at) {
     if (o->kind != OPND_IN) return true;
     const fchan *c = chan_at(f, o->chan);
     return c->count && c->ring[c->head].when >> 1 <= at;
 }
 
-static bool queues_ready(const strip *s, const pe *p, const context *c, bool *out_no_input) {
+static inline bool queues_ready(const strip *s, const pe *p, const context *c, bool *out_no_input) {
     const uint32_t now = time_now(s);
     *out_no_input = c->left > 0 && !(has_data(s->f, &c->a, now) && has_data(s->f, &c->b, now));
     if (*out_no_input) return false;
@@ -74,26 +74,33 @@ static void send_nonzero(strip *s, pe *p, context *c) {
     c->left--;
 }
 
-/* Words that are moved as they are: a 32-bit vmov between queue and memory. */
-static bool plain_move(strip *s, pe *p, frouter *r, context *c) {
-    if (c->insn->op != WFC_OP_VMOV || c->width != 1) return false;
-    bool to_memory = c->d.kind == OPND_MEM || c->d.kind == OPND_RING;
-    if (c->d.kind != OPND_OUT && !(to_memory && wfc_dtype_bytes((wfc_dtype)c->d.type) == 4)) return false;
+/* An element of 32 bits is its own 32-bit form. */
+static bool is_plain(const operand *o) {
+    bool memory = o->kind == OPND_MEM || o->kind == OPND_RING;
+    return !memory || wfc_dtype_bytes((wfc_dtype)o->type) == 4;
+}
+
+static uint32_t take_plain(strip *s, pe *p, frouter *r, context *c, operand *o) {
     uint32_t value;
-    if (c->a.kind == OPND_IN) {
-        fill(s, p->node, r, c, &c->a);
-        value = c->a.value;
-    } else if (c->a.kind == OPND_MEM && wfc_dtype_bytes((wfc_dtype)c->a.type) == 4) {
-        memcpy(&value, p->mem + (c->a.addr - p->info->mem_lo), 4);
-        walk(&c->a, 1);
-    } else {
-        return false;
-    }
+    fill(s, p->node, r, c, o);
+    if (o->kind != OPND_MEM && o->kind != OPND_RING) return o->kind == OPND_NONE ? 0 : o->value;
+    memcpy(&value, p->mem + (o->addr - p->info->mem_lo), sizeof value);
+    walk(o, 1);
+    return value;
+}
+
+/* The commonest groups of all: a 32-bit word moved, or added to another. False: it is none of these. */
+static bool plain_group(strip *s, pe *p, frouter *r, context *c) {
+    const unsigned op = c->insn->op;
+    bool suits = op == WFC_OP_VMOV || op == WFC_OP_VADD || op == WFC_OP_VMAX;
+    if (!suits || c->width != 1 || !is_plain(&c->a) || !is_plain(&c->b) || !is_plain(&c->d)) return false;
+    uint32_t a = take_plain(s, p, r, c, &c->a), b = take_plain(s, p, r, c, &c->b), value = a;
+    if (op != WFC_OP_VMOV) kernel_find(op, (wfc_dtype)c->insn->type)(&value, &a, &b, 1);
     c->left--;
     if (c->d.kind == OPND_OUT) {
         push_out(s, p->node, c, value, false);
     } else {
-        memcpy(p->mem + (c->d.addr - p->info->mem_lo), &value, 4);
+        memcpy(p->mem + (c->d.addr - p->info->mem_lo), &value, sizeof value);
         walk(&c->d, 1);
     }
     return true;
@@ -107,7 +114,7 @@ static void queues_group(strip *s, pe *p, frouter *r, context *c) {
         c->ctl = 0;
     } else if (c->insn->op == WFC_OP_VSENDNZ) {
         send_nonzero(s, p, c);
-    } else if (!plain_move(s, p, r, c)) {
+    } else if (!plain_group(s, p, r, c)) {
         uint32_t n = c->left < c->width ? c->left : c->width;
         fill(s, p->node, r, c, &c->a);
         fill(s, p->node, r, c, &c->b);
@@ -214,7 +221,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
 }
 
 /* Context k of S(at), when nothing that wakes this PE happens before. */
-static bool may_run(const strip *s, const pe *p, unsigned k, uint32_t at, bool *no_input, bool *no_space) {
+static inline bool may_run(const strip *s, const pe *p, unsigned k, uint32_t at, bool *no_input, bool *no_space) {
     const context *c = &p->ctx[k];
     if (p->mode[k] == CTX_WAIT || p->mode[k] == CTX_ISSUE) return !(p->live >> c->insn->c & 1);
     if (p->mode[k] != CTX_VEC || !c->fabric || c->insn->op == WFC_OP_VSENDNZ) return true;
@@ -302,7 +309,8 @@ void fpe_visit(strip *s, uint32_t node) {
     frouter *r = router_at(s->f, node);
     settle(e, p);
     p->batch = NONE8;
-    pe_advance(e, p);
+    bool ended = p->finishing != NONE8 && e->now >= p->datapath_free;
+    if (ended || p->mode[0] == CTX_ARM || p->empty) pe_advance(e, p); /* which looks at nothing else */
     if (e->trap.set) return;
     uint32_t before = r->queues;
     bool popped = dispatch(s, p, r);
