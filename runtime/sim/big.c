@@ -8,7 +8,8 @@
 
 static void ask_for_huge_pages(unsigned char *p, size_t bytes) {
     enum { PAGE = 4096, SMALL = 4 << 20 };
-    if (bytes < SMALL) return;
+    const uint64_t large = (uint64_t)8 << 30; /* huge pages are committed whole: not where most may stay untouched */
+    if (bytes < SMALL || bytes > large) return;
 #ifdef MADV_HUGEPAGE
     unsigned char *from = p + (PAGE - (uintptr_t)p % PAGE) % PAGE;
     (void)madvise(from, (bytes - (size_t)(from - p)) / PAGE * PAGE, MADV_HUGEPAGE); /* refused: slower, nothing else */
