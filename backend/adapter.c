@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/be.h"
+#include "backend/like.h"
 
 enum { MAX_COLUMNS = 48, TOO_LARGE = 1 << 30 };
 
@@ -293,6 +293,8 @@ static wfc_status add_adapter_tap(wfc_be *be, wfc_be_adapter *ad) {
 /* Columns beyond which nothing wider is looked for: tests draw them, as they draw splits. */
 static uint32_t widest(const wfc_be *be, uint32_t index) {
     uint64_t rng = be->opt->seed + index;
+    uint32_t like = be->opt->like ? wfc_be_cols_like(be, be->adapters.data[index].name) : 0;
+    if (like) return like;
     return be->opt->random_splits ? 1 + (uint32_t)(wfc_rng_next(&rng) % 5) : MAX_COLUMNS;
 }
 
@@ -364,7 +366,8 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
-    for (uint32_t cols = 1, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
+    uint32_t least = be->opt->like ? wide : 1;
+    for (uint32_t cols = least, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
         double cycles;
         uint32_t bytes;
         WFC_TRY(try_columns(be, ad, w, cols, &cycles, &bytes));

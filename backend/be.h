@@ -83,6 +83,7 @@ typedef struct wfc_be_layer {
     int32_t red_axis;          /* axis of operand a that red_var walks */
     uint64_t macs, macs_nonzero;
     wfc_be_split split;
+    double density;         /* share of non-zero weights that plans count with */
     double ready;           /* estimated cycles from the first word of a sample to the end of its work here */
     const uint32_t **order; /* per row: order of the contraction channels in the lane, NULL = ascending */
     int32_t out_stream;
@@ -248,6 +249,8 @@ typedef struct wfc_be_routes {
 } wfc_be_routes;
 WFC_MUST_USE wfc_status wfc_be_route(wfc_be *be, wfc_be_routes *out);
 WFC_MUST_USE wfc_status wfc_be_build(wfc_be *be, const wfc_be_routes *routes, wfc_program *out);
+/* Layers, rectangles and predictions by the plan's formulas; no PEs. */
+WFC_MUST_USE wfc_status wfc_be_describe(wfc_be *be, wfc_program *out);
 
 /* kernels: build the program of PE (row, col). `data`: initial bytes per array, appended by the emitter. Kinds say how
  * the bytes of another PE with the same program differ. */

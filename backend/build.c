@@ -2,7 +2,7 @@
  * describe streams and layers. */
 #include <string.h>
 
-#include "backend/be.h"
+#include "backend/plan.h"
 
 typedef struct blob {
     uint64_t hash;
@@ -620,6 +620,33 @@ static wfc_status finish(build *b) {
         wfc_prog_layer *l = &p->layers[i];
         if (l->predicted_lane > l->predicted_cycles) l->predicted_cycles = l->predicted_lane;
         if (l->predicted_cycles > p->predicted_delta_t_cycles) p->predicted_delta_t_cycles = l->predicted_cycles;
+    }
+    return WFC_OK;
+}
+
+wfc_status wfc_be_describe(wfc_be *be, wfc_program *out) {
+    build b = {.be = be, .p = out};
+    out->version = WFC_PROGRAM_VERSION;
+    out->model_name = wfc_arena_utf8(&out->arena, be->opt->model_name ? be->opt->model_name : "");
+    out->producer = "waferc " WFC_VERSION;
+    WFC_TRY(wfc_target_copy(be->t, &out->target));
+    out->layer_count = (uint32_t)be->slabs.count;
+    out->layers = wfc_arena_alloc(&out->arena, out->layer_count + 1, sizeof *out->layers);
+    if (!out->layers || !out->model_name) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i < be->slabs.count; i++) {
+        WFC_TRY(describe(&b, i));
+        const wfc_be_slab *s = &be->slabs.data[i];
+        wfc_prog_layer *l = &out->layers[i];
+        if (s->is_adapter) {
+            l->predicted_cycles = be->adapters.data[s->index].predicted_cycles;
+            l->pe_count = (uint32_t)s->w * s->h;
+        } else {
+            wfc_be_layer *layer = &be->layers[s->index];
+            l->predicted_cycles = wfc_be_split_cycles(be, layer, NULL);
+            l->pe_count = layer->split.groups * layer->split.group_rows * layer->split.cols;
+        }
+        if (l->predicted_lane > l->predicted_cycles) l->predicted_cycles = l->predicted_lane;
+        if (l->predicted_cycles > out->predicted_delta_t_cycles) out->predicted_delta_t_cycles = l->predicted_cycles;
     }
     return WFC_OK;
 }

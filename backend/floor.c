@@ -64,6 +64,7 @@ static void edge_of(const wfc_be *be, uint32_t layer, const wfc_be_edge *e, wfc_
     out->words = (double)wfc_shape_elems(&wfc_ir_node_c(be->g, root)->shape);
 }
 
+/* Arrays and edges; layers without shapes where no keys are given. */
 static wfc_status describe(wfc_be *be, const wfc_be_keys *keys, wfc_be_floor *f) {
     uint32_t n = be->layer_count, count = 0;
     for (uint32_t i = 0; i < n; i++) count += be->layers[i].edge_count;
@@ -80,7 +81,7 @@ static wfc_status describe(wfc_be *be, const wfc_be_keys *keys, wfc_be_floor *f)
         return wfc_fail_memory(be->diag);
     uint32_t at = 0;
     for (uint32_t i = 0; i < n; i++) {
-        WFC_TRY(shapes_of(be, &keys[i], &layers[i]));
+        if (keys) WFC_TRY(shapes_of(be, &keys[i], &layers[i]));
         layers[i].name = be->layers[i].name;
         f->edge_first[i] = at;
         for (uint32_t e = 0; e < be->layers[i].edge_count; e++)
@@ -173,5 +174,44 @@ wfc_status wfc_be_floor_place(wfc_be *be, wfc_be_floor *f, uint32_t *columns) {
         strip->x += s->w;
     }
     wfc_be_packing_deinit(&k);
+    return WFC_OK;
+}
+
+static const wfc_prog_layer *layer_like(const wfc_be *be, const char *name) {
+    const wfc_program *p = be->opt->like;
+    for (uint32_t i = 0; i < p->layer_count; i++) {
+        if (strcmp(p->layers[i].name, name) == 0) return &p->layers[i];
+    }
+    return NULL;
+}
+
+/* Rows of an edge's strip: those of the other program's adapters for it, whose names begin with the reader's. */
+static wfc_be_rect strip_like(const wfc_be *be, const char *reader) {
+    const wfc_program *p = be->opt->like;
+    size_t n = strlen(reader);
+    for (uint32_t i = 0; i < p->layer_count; i++) {
+        const wfc_prog_layer *l = &p->layers[i];
+        if (strncmp(l->name, reader, n) == 0 && l->name[n] == '/' &&
+            (strncmp(l->name + n + 1, "in", 2) == 0 || strncmp(l->name + n + 1, "buffer", 6) == 0) &&
+            (strcmp(l->kind, "adapter") == 0 || strcmp(l->kind, "buffer") == 0))
+            return (wfc_be_rect){.y = l->rect.y, .h = l->rect.h, .w = 1};
+    }
+    return (wfc_be_rect){.h = be->height, .w = 1};
+}
+
+wfc_status wfc_be_floor_like(wfc_be *be) {
+    wfc_be_floor *f = be->floor = wfc_arena_alloc(&be->arena, 1, sizeof *f);
+    if (!f) return wfc_fail_memory(be->diag);
+    WFC_TRY(describe(be, NULL, f));
+    for (uint32_t e = 0; e < f->problem.edge_count; e++) {
+        const wfc_be_tree_edge *edge = &f->edges[e];
+        const char *reader =
+            edge->to_host ? be->g->outputs.data[e - f->output_first].host_name : be->layers[edge->to].name;
+        f->strip[e] = strip_like(be, reader);
+        f->relation[e] = edge->from_host ? WFC_BE_IN : edge->to_host ? WFC_BE_OUT : WFC_BE_EAST;
+        if (edge->from_host || edge->to_host) continue;
+        const wfc_prog_layer *u = layer_like(be, be->layers[edge->from].name), *v = layer_like(be, reader);
+        if (u && v && v->rect.x < u->rect.x + u->rect.w) f->relation[e] = WFC_BE_WEST;
+    }
     return WFC_OK;
 }

@@ -24,6 +24,8 @@ typedef struct wfc_be_floor {
 WFC_MUST_USE wfc_status wfc_be_floor_make(wfc_be *be, const wfc_be_keys *keys, wfc_be_tree_method method,
                                           wfc_be_floor **out);
 void wfc_be_floor_deinit(wfc_be_floor *f);
+/* A floor without a tree, from the rectangles of be->opt->like: relations and strips only. */
+WFC_MUST_USE wfc_status wfc_be_floor_like(wfc_be *be);
 /* Columns needed with the widths in f->layer_cols and f->strip_cols. */
 WFC_MUST_USE wfc_status wfc_be_floor_width(wfc_be *be, wfc_be_floor *f, uint32_t *columns);
 /* The same from the slabs that exist; sets their x, y, h where they fit into the region. */

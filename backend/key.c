@@ -85,8 +85,12 @@ static double pe_cycles(const wfc_be *be, const wfc_be_layer *l, const wfc_be_ne
         }
         double channels = l->chan_axis >= 0 ? s.all : 1;
         double vectors = red > 1 && acc > channels ? channels : 1; /* one instruction per channel, or one in all */
-        work += o + acc / 2 + acc * red + vectors * (o + 4);
-        *bytes += 4 * (acc + channels * red);
+        double dense = acc * red + vectors * (o + 4), weights = channels * red, sparse;
+        uint64_t pes = (uint64_t)l->split.groups * l->split.group_rows * l->split.cols;
+        sparse = wfc_be_sparse_cycles(be->t, (uint64_t)weights, l->density, pes, (uint64_t)(acc / channels));
+        bool by_zeros = be->opt->allot == WFC_ALLOT_SPARSE && be->opt->sparse != WFC_SPARSE_NEVER && l->density < 1;
+        work += o + acc / 2 + (by_zeros && sparse < dense ? sparse : dense);
+        *bytes += 4 * (acc + weights);
         if (l->split.pc > 1) {
             work += 6 * o;
             moved += acc; /* a chain's words pass on microthreads */

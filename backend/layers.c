@@ -69,6 +69,8 @@ static bool tail_keeps_channels(const wfc_graph *g, const wfc_be_layer *l) {
     return true;
 }
 
+enum { COUNTED_WEIGHTS = 1 << 28 };
+
 static void count_macs(const wfc_graph *g, wfc_be_layer *l) {
     const wfc_space *s = &wfc_ir_node_c(g, l->nodes[0])->u.contract;
     const wfc_node *b = wfc_ir_node_c(g, wfc_ir_operand(g, l->nodes[0], 1));
@@ -81,14 +83,17 @@ static void count_macs(const wfc_graph *g, wfc_be_layer *l) {
         if (!in_b) per_weight *= s->extent[v];
     }
     l->macs_nonzero = l->macs;
+    l->density = 1;
     if (b->op != WFC_CORE_CONST || b->dtype != WFC_F32) return;
     uint64_t n = wfc_shape_elems(&b->shape), nonzero = 0;
+    if (n > COUNTED_WEIGHTS) return; /* more than any wafer holds: such models are planned, not run */
     for (uint64_t i = 0; i < n; i++) {
         float w;
         memcpy(&w, b->u.konst.data.bytes + i * sizeof w, sizeof w);
         nonzero += w != 0.0f;
     }
     l->macs_nonzero = nonzero * per_weight;
+    l->density = (double)nonzero / (double)n;
 }
 
 static float identity_of(const wfc_node *n) {

@@ -1,6 +1,8 @@
 /* waferc compile: ONNX file -> IR -> passes -> program file. */
 #include "backend/compile.h"
 #include "cli/cli.h"
+#include "cli/dims.h"
+#include "cli/placing.h"
 #include "cli/print_after.h"
 #include "cli/prune.h"
 #include "frontend/import.h"
@@ -14,81 +16,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAX_DIMS = 64,
-    ID_TARGET = CLI_FIRST_LONG_ID,
-    ID_DIM,
-    ID_PRINT_AFTER,
-    ID_SEED,
-    ID_REPORT,
-    ID_PRUNE,
-    ID_MASKS,
-    ID_SPARSE
-};
+enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_REPORT, ID_PRUNE, ID_MASKS };
 static const cli_option k_options[] = {
     {'o', "output", "PROG.wafer", "where the program goes"},
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
-    {ID_SEED, "seed", "N", "of the partitioner's choices (default 1)"},
     {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
     {ID_MASKS, "masks", "FILE.npz", CLI_MASKS_HELP},
-    {ID_SPARSE, "sparse", "FORM", "layers with zero weights: 'auto' by predicted cycles, 'always', 'never' (dense)"},
+    CLI_PLACING_OPTIONS,
     {ID_REPORT, "report", "FILE", "also write a report: .html, .svg, .png or .json; see 'waferc report'"},
     {0},
 };
 
 typedef struct state {
     const char *output, *target, *report;
-    char *dim_names[MAX_DIMS]; /* owned */
-    int64_t dim_values[MAX_DIMS];
-    uint32_t dim_count;
+    cli_dims dims;
     cli_print_after print_after;
-    uint64_t seed;
+    cli_placing placing;
     cli_prune prune;
-    uint8_t sparse;
 } state;
-
-static wfc_status add_dim(cli_context *c, state *st, const char *value) {
-    const char *equals = strrchr(value, '=');
-    uint64_t n;
-    if (!equals || equals == value) return cli_usage_error(c, "--dim", "'%s' is not of the form NAME=VALUE", value);
-    if (st->dim_count == MAX_DIMS) return cli_usage_error(c, "--dim", "given more than %d times", MAX_DIMS);
-    WFC_TRY(cli_number(c, "--dim", equals + 1, 1, INT32_MAX, &n));
-    size_t length = (size_t)(equals - value);
-    for (uint32_t i = 0; i < st->dim_count; i++)
-        if (strlen(st->dim_names[i]) == length && strncmp(st->dim_names[i], value, length) == 0)
-            return cli_usage_error(c, "--dim", "'%s' is given twice", st->dim_names[i]);
-    char *name = wfc_strndup(value, length);
-    if (!name) return wfc_fail_memory(&c->diag);
-    st->dim_names[st->dim_count] = name;
-    st->dim_values[st->dim_count++] = (int64_t)n;
-    return WFC_OK;
-}
-
-static wfc_status set_sparse(cli_context *c, state *st, const char *value) {
-    static const char *const forms[] = {
-        [WFC_SPARSE_BY_COST] = "auto", [WFC_SPARSE_ALWAYS] = "always", [WFC_SPARSE_NEVER] = "never"};
-    for (uint8_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (strcmp(value, forms[i]) != 0) continue;
-        st->sparse = i;
-        return WFC_OK;
-    }
-    return cli_usage_error(c, "--sparse", "'%s' is none of auto, always, never", value);
-}
 
 static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
     state *st = ctx;
+    bool taken;
+    wfc_status s = cli_placing_option(c, &st->placing, id, value, &taken);
+    if (taken) return s;
     switch (id) {
     case 'o': st->output = value; return WFC_OK;
     case ID_TARGET: st->target = value; return WFC_OK;
-    case ID_DIM: return add_dim(c, st, value);
+    case ID_DIM: return cli_dims_option(c, &st->dims, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
     case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
     case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
-    case ID_SPARSE: return set_sparse(c, st, value);
     case ID_REPORT: st->report = value; return WFC_OK;
-    case ID_SEED: return cli_number(c, "--seed", value, 0, UINT64_MAX, &st->seed);
     }
     return WFC_ERR_INTERNAL;
 }
@@ -122,7 +83,8 @@ static wfc_status write_files(cli_context *c, const state *st, const wfc_program
 static wfc_status compile_graph(cli_context *c, state *st, const char *model, const wfc_target *target, wfc_graph *g,
                                 const wfc_import *import) {
     const char *base = strrchr(model, '/');
-    wfc_compile_options opt = {.seed = st->seed, .model_name = base ? base + 1 : model, .sparse = st->sparse};
+    wfc_compile_options opt = st->placing.options;
+    opt.model_name = base ? base + 1 : model;
     wfc_program program;
     cli_stage(c, "optimising the graph");
     WFC_TRY(wfc_pass_run(g, wfc_pass_default_pipeline(), &c->diag, cli_print_after_hook, &st->print_after));
@@ -141,11 +103,12 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_graph g;
     wfc_import *import = NULL;
     wfc_import_options opt = {
-        .dim_names = (const char *const *)st->dim_names, .dim_values = st->dim_values, .dim_count = st->dim_count};
+        .dim_names = (const char *const *)st->dims.names, .dim_values = st->dims.values, .dim_count = st->dims.count};
     WFC_TRY(wfc_target_load(st->target, &c->diag, &target));
     wfc_graph_init(&g);
+    wfc_status s = cli_placing_load(c, &st->placing, &target);
     cli_stage(c, "reading the model");
-    wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
+    if (s == WFC_OK) s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
     if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, import);
     if (s == WFC_OK) s = compile_graph(c, st, model, &target, &g, import);
     wfc_graph_deinit(&g);
@@ -155,7 +118,7 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
 }
 
 static wfc_status run(cli_context *c, int argc, char **argv) {
-    state st = {.target = "lab", .seed = 1};
+    state st = {.target = "lab", .placing.options.seed = 1};
     int first;
     wfc_status s = cli_parse(c, &cli_cmd_compile, argc, argv, set_option, &st, 1, 1, &first);
     if (s == WFC_OK && !c->finished) {
@@ -168,8 +131,9 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
             s = wfc_report_format_of(st.report, &c->diag, &format);
         if (s == WFC_OK) s = compile(c, &st, argv[first]);
     }
-    for (uint32_t i = 0; i < st.dim_count; i++) wfc_free(st.dim_names[i]);
+    cli_dims_deinit(&st.dims);
     cli_prune_deinit(&st.prune);
+    cli_placing_deinit(&st.placing);
     return s;
 }
 

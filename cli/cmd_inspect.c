@@ -63,8 +63,8 @@ static void print_layers(const cli_context *c, const wfc_program *p) {
         const wfc_prog_layer *l = &p->layers[i];
         char rect[40], *name = column(l->name, 26), *kind = column(l->kind, 15), *split = column(l->split, 100);
         snprintf(rect, sizeof rect, "%ux%u at %u,%u", l->rect.w, l->rect.h, l->rect.x, l->rect.y);
-        cli_print("%-26s %-15s %-17s %6" PRIu32 " %12" PRIu64 " %7" PRIu32 " %10.0f  %s\n", TEXT(name), TEXT(kind), rect,
-                  l->pe_count, l->macs, layer_sram(p, i), l->predicted_cycles, TEXT(split));
+        cli_print("%-26s %-15s %-17s %6" PRIu32 " %12" PRIu64 " %7" PRIu32 " %10.0f  %s\n", TEXT(name), TEXT(kind),
+                  rect, l->pe_count, l->macs, layer_sram(p, i), l->predicted_cycles, TEXT(split));
         wfc_free(name);
         wfc_free(kind);
         wfc_free(split);
