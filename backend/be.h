@@ -304,6 +304,8 @@ void wfc_be_pe_build_deinit(wfc_be_pe_build *b);
 
 /* streams.c: a tap with nothing accepted yet. adapter.c: position of a word among those that arrive at `row` on a bus.
  */
+/* Names in the program: of the reader and the edge. layer UINT32_MAX: an output. */
+const char *wfc_be_adapter_name(wfc_be *be, const char *whose, uint32_t layer, uint32_t edge, int relay);
 /* Whether all columns of a row read the same on this edge: operand 0 of a contract whose columns deal out channels that
  * it does not have. */
 bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge);

@@ -185,18 +185,12 @@ static const wfc_prog_layer *layer_like(const wfc_be *be, const char *name) {
     return NULL;
 }
 
-/* Rows of an edge's strip: those of the other program's adapters for it, whose names begin with the reader's. */
-static wfc_be_rect strip_like(const wfc_be *be, const char *reader) {
-    const wfc_program *p = be->opt->like;
-    size_t n = strlen(reader);
-    for (uint32_t i = 0; i < p->layer_count; i++) {
-        const wfc_prog_layer *l = &p->layers[i];
-        if (strncmp(l->name, reader, n) == 0 && l->name[n] == '/' &&
-            (strncmp(l->name + n + 1, "in", 2) == 0 || strncmp(l->name + n + 1, "buffer", 6) == 0) &&
-            (strcmp(l->kind, "adapter") == 0 || strcmp(l->kind, "buffer") == 0))
-            return (wfc_be_rect){.y = l->rect.y, .h = l->rect.h, .w = 1};
-    }
-    return (wfc_be_rect){.h = be->height, .w = 1};
+/* Rows of an edge's strip: those of the other program's adapter or relay for it. */
+static wfc_be_rect strip_like(wfc_be *be, const char *reader, uint32_t layer, uint32_t edge) {
+    const wfc_prog_layer *l = layer_like(be, wfc_be_adapter_name(be, reader, layer, edge, -1));
+    if (!l && layer != UINT32_MAX) l = layer_like(be, wfc_be_adapter_name(be, reader, layer, edge, 0));
+    if (!l) return (wfc_be_rect){.h = be->height, .w = 1};
+    return (wfc_be_rect){.y = l->rect.y, .h = l->rect.h, .w = 1};
 }
 
 wfc_status wfc_be_floor_like(wfc_be *be) {
@@ -207,7 +201,8 @@ wfc_status wfc_be_floor_like(wfc_be *be) {
         const wfc_be_tree_edge *edge = &f->edges[e];
         const char *reader =
             edge->to_host ? be->g->outputs.data[e - f->output_first].host_name : be->layers[edge->to].name;
-        f->strip[e] = strip_like(be, reader);
+        uint32_t layer = edge->to_host ? UINT32_MAX : edge->to;
+        f->strip[e] = strip_like(be, reader, layer, edge->to_host ? e - f->output_first : e - f->edge_first[layer]);
         f->relation[e] = edge->from_host ? WFC_BE_IN : edge->to_host ? WFC_BE_OUT : WFC_BE_EAST;
         if (edge->from_host || edge->to_host) continue;
         const wfc_prog_layer *u = layer_like(be, be->layers[edge->from].name), *v = layer_like(be, reader);

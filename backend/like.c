@@ -66,6 +66,12 @@ uint32_t wfc_be_cols_like(const wfc_be *be, const char *adapter) {
     return from ? from->rect.w : 0;
 }
 
+uint32_t wfc_be_relays_like(wfc_be *be, const char *reader, uint32_t layer, uint32_t edge) {
+    uint32_t n = 0;
+    while (wfc_be_cols_like(be, wfc_be_adapter_name(be, reader, layer, edge, (int)n))) n++;
+    return n;
+}
+
 wfc_status wfc_be_place_like(wfc_be *be) {
     for (size_t i = 0; i < be->slabs.count; i++) {
         wfc_be_slab *s = &be->slabs.data[i];

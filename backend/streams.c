@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/floor.h"
+#include "backend/like.h"
 
 static wfc_status new_stream(wfc_be *be, const char *name, wfc_value tensor, int32_t *out) {
     wfc_be_stream s = {.name = name, .tensor = tensor, .slab = -1};
@@ -332,8 +333,10 @@ static bool already_tapped(const wfc_be_layer *l, uint32_t edge, int32_t source)
     return false;
 }
 
-static const char *adapter_name(wfc_be *be, const char *to, bool relay) {
-    char *s = wfc_asprintf("%s/%s%zu", to, relay ? "buffer" : "in", be->adapters.count);
+const char *wfc_be_adapter_name(wfc_be *be, const char *whose, uint32_t layer, uint32_t edge, int relay) {
+    char *s = layer == UINT32_MAX ? wfc_asprintf("%s/out", whose)
+              : relay >= 0        ? wfc_asprintf("%s/buffer%u.%d", whose, edge, relay)
+                                  : wfc_asprintf("%s/in%u", whose, edge);
     char *kept = s ? wfc_arena_strdup(&be->arena, s) : NULL;
     wfc_free(s);
     return kept ? kept : "adapter";
@@ -344,18 +347,19 @@ static uint32_t floor_edge(const wfc_be *be, uint32_t layer, uint32_t edge) {
 }
 
 /* An adapter from stream `source` to the lanes `rows`; its slab comes before whoever reads it. */
-static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, bool relay, const wfc_be_list *rows,
+/* relay: which of the edge's relays it is, -1: none. */
+static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, int relay, const wfc_be_list *rows,
                               uint32_t layer, uint32_t edge, int32_t *out_stream) {
     int32_t stream = -1, slab = -1;
-    const char *name = adapter_name(be, for_whom, relay);
+    const char *name = wfc_be_adapter_name(be, for_whom, layer, edge, relay);
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
     for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = rows[r];
-    wfc_be_adapter a = {.name = name, .relay = relay, .source = source, .stream = stream, .layer = layer, .edge = edge};
+    wfc_be_adapter a = {.name = name, .relay = relay >= 0, .source = source, .stream = stream, .layer = layer, .edge = edge};
     uint32_t f = floor_edge(be, layer, edge);
     a.y = be->floor->strip[f].y;
     a.h = be->floor->strip[f].h;
     be->streams.data[stream].west =
-        !relay && (be->floor->relation[f] == WFC_BE_WEST || be->floor->relation[f] == WFC_BE_STACK);
+        relay < 0 && (be->floor->relation[f] == WFC_BE_WEST || be->floor->relation[f] == WFC_BE_STACK);
     WFC_TRY(new_slab(be, true, (uint32_t)be->adapters.count, 1, &slab));
     a.slab = slab;
     be->streams.data[stream].slab = slab;
@@ -431,9 +435,9 @@ static wfc_status build_connection(wfc_be *be, wfc_be_layer *l, uint32_t layer, 
     wfc_be_list *lanes = NULL;
     if (relays) WFC_TRY(needed_lanes(be, e, c, &lanes));
     for (uint32_t i = 0; i < relays; i++) {
-        WFC_TRY(new_adapter(be, stream, l->name, true, lanes, layer, edge, &stream));
+        WFC_TRY(new_adapter(be, stream, l->name, (int)i, lanes, layer, edge, &stream));
     }
-    if (c->kind == ADAPT) WFC_TRY(new_adapter(be, stream, l->name, false, c->d.rows, layer, edge, &stream));
+    if (c->kind == ADAPT) WFC_TRY(new_adapter(be, stream, l->name, -1, c->d.rows, layer, edge, &stream));
     e->stream = stream;
     e->pick = c->kind == PICK;
     const wfc_be_where *w; /* made here: emission runs in scratch memory */
@@ -473,6 +477,7 @@ static wfc_status connect_edges(wfc_be *be, uint32_t layer) {
         double waits = T > 0 ? 1 + floor(1.1 * (latest - at[e]) / T) : 1;
         double room = c[e].kind == ADAPT ? 5 : 2;
         uint32_t relays = latest > at[e] && waits > room ? (uint32_t)ceil((waits - room) / 3) : 0;
+        if (be->opt->like) relays = wfc_be_relays_like(be, l->name, layer, e);
         WFC_TRY(build_connection(be, l, layer, e, relays, &c[e]));
     }
     l->ready = latest + wfc_be_split_cycles(be, l, NULL);
@@ -515,7 +520,7 @@ static wfc_status connect_output(wfc_be *be, uint32_t output) {
                 WFC_TRY(wfc_be_list_push(be, &d.rows[to], s->rows[r].ids[i]));
         }
         WFC_TRY(
-            new_adapter(be, stream, be->g->outputs.data[output].host_name, false, d.rows, UINT32_MAX, output, &stream));
+            new_adapter(be, stream, be->g->outputs.data[output].host_name, -1, d.rows, UINT32_MAX, output, &stream));
     }
     wfc_be_tap *tap;
     WFC_TRY(wfc_be_add_tap(be, stream, -1, 1, &tap));
