@@ -227,7 +227,7 @@ static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, u
         *bytes = TOO_LARGE;
         st = WFC_OK;
     } else if (st == WFC_OK && !b.empty) {
-        double v = wfc_be_asm_cycles_per_sample(b.a);
+        double v = wfc_be_pe_cycles(&b);
         if (v > *cycles) *cycles = v;
         if (wfc_be_asm_bytes(b.a) > *bytes) *bytes = wfc_be_asm_bytes(b.a);
     }
@@ -256,18 +256,15 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
     return WFC_OK;
 }
 
-/* Words of the busiest bus per sample, the turns' control words included: its rows take turns, so this bounds the time.
- */
+/* Words per sample over the busiest link of the adapter's buses: those of two neighbouring sections share links. */
 static double busiest_bus(const wfc_be_adapter *ad) {
     double most = 0;
     for (uint32_t c = 0; c < ad->cols && ad->section; c++) {
-        for (uint32_t lo = ad->y; lo < ad->y + ad->h; lo += ad->section) {
+        for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
             for (unsigned d = 0; d < 2; d++) {
-                double words = 0;
-                for (uint32_t r = lo; r < lo + ad->section && r < ad->y + ad->h; r++) {
-                    uint32_t n = ad->plan[c].insert[d][r].count;
-                    words += n ? n + 1 : 0;
-                }
+                const wfc_be_column_plan *p = &ad->plan[c];
+                double words = p->arrive[d][0][r] + p->insert[d][r].count;
+                if (p->listen[d][1][r].hi > p->listen[d][1][r].lo) words += p->arrive[d][1][r];
                 if (words > most) most = words;
             }
         }

@@ -301,6 +301,8 @@ typedef struct wfc_be_scatter {
 } wfc_be_scatter;
 wfc_be_scatter wfc_be_scatter_words(const wfc_be_layer *l, uint32_t row, uint32_t col, uint32_t tile);
 void wfc_be_pe_build_deinit(wfc_be_pe_build *b);
+/* Predicted cycles per sample of a PE: its own, and what it waits for meanwhile. */
+double wfc_be_pe_cycles(const wfc_be_pe_build *b);
 
 /* streams.c: a tap with nothing accepted yet. adapter.c: position of a word among those that arrive at `row` on a bus.
  */

@@ -354,15 +354,9 @@ static wfc_status add_router(build *b, const wfc_prog_router *r, uint32_t *index
 /* Keeps the slowest PE's prediction as the layer's. */
 static void predict(wfc_prog_layer *l, const wfc_be_pe_build *pe) {
     const wfc_be_cost *c = wfc_be_asm_cost(pe->a);
-    double v[WFC_BE_BUCKETS], sum = 0, background = 0;
-    for (unsigned i = 0; i < WFC_BE_BUCKETS; i++) {
+    double v[WFC_BE_BUCKETS], sum = wfc_be_pe_cycles(pe);
+    for (unsigned i = 0; i < WFC_BE_BUCKETS; i++)
         v[i] = c[i].overhead_cycles + c[i].busy_cycles + c[i].background_cycles;
-        if (i == WFC_BE_SETUP) continue;
-        sum += c[i].overhead_cycles + c[i].busy_cycles;
-        background += c[i].background_cycles;
-    }
-    /* Words move in the background while the main context waits for its neighbours. */
-    sum += background > pe->latency_cycles ? background : pe->latency_cycles;
     if (sum <= l->predicted_cycles) return;
     l->predicted_cycles = sum;
     l->predicted_compute = v[WFC_BE_COMPUTE];

@@ -204,7 +204,7 @@ double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_
 
 uint32_t wfc_be_adapter_columns(double words, double cycles) {
     if (words <= 0) return 0;
-    /* Turns, copies and the adapter's own receiving and sending take time of their own. */
-    double cols = floor(1.25 * words / cycles) + 1;
+    /* A turn puts words on the bus, waits for the others', and assembles: the bus works half of the time. */
+    double cols = floor(2 * words / cycles) + 1;
     return cols > 1e6 ? 1000000 : (uint32_t)cols;
 }

@@ -354,7 +354,8 @@ static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, 
     const char *name = wfc_be_adapter_name(be, for_whom, layer, edge, relay);
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
     for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = rows[r];
-    wfc_be_adapter a = {.name = name, .relay = relay >= 0, .source = source, .stream = stream, .layer = layer, .edge = edge};
+    wfc_be_adapter a = {
+        .name = name, .relay = relay >= 0, .source = source, .stream = stream, .layer = layer, .edge = edge};
     uint32_t f = floor_edge(be, layer, edge);
     a.y = be->floor->strip[f].y;
     a.h = be->floor->strip[f].h;
@@ -458,29 +459,35 @@ static uint32_t longest_row(const wfc_be *be, int32_t stream) {
     return most;
 }
 
+/* Of an adapter, in times of a sample: it takes the lane, its words take the bus, it gives the lane. */
+static const double ADAPTER_LATENCY = 2;
+
 /* A sample that comes over a short way waits for its longer one: that many samples must find room, or the producer
  * that feeds both ways stops. The reader itself holds 2, an adapter or a relay 3. Times are of whole samples:
  * receive, work, send, each after the other. */
 static wfc_status connect_edges(wfc_be *be, uint32_t layer) {
     wfc_be_layer *l = &be->layers[layer];
     connection c[WFC_BE_MAX_EDGES];
-    double at[WFC_BE_MAX_EDGES], latest = 0, T = be->target_cycles;
+    double at[WFC_BE_MAX_EDGES], latest = 0, T = be->target_cycles, own = wfc_be_split_cycles(be, l, NULL);
     for (uint32_t e = 0; e < l->edge_count; e++) l->edges[e].stream = l->edges[e].source = -1;
     for (uint32_t e = 0; e < l->edge_count; e++) {
         WFC_TRY(choose_connection(be, l, e, &c[e]));
         int32_t from = be->layer_of[be->streams.data[l->edges[e].source].tensor.i];
         at[e] = from < 0 ? 0 : be->layers[from].ready;
-        if (c[e].kind == ADAPT) at[e] += 1.5 * T;
+        if (c[e].kind == ADAPT) at[e] += ADAPTER_LATENCY * T;
         if (at[e] > latest) latest = at[e];
     }
     for (uint32_t e = 0; e < l->edge_count; e++) {
-        double waits = T > 0 ? 1 + floor(1.1 * (latest - at[e]) / T) : 1;
+        /* An operand of the tail waits for the layer's own products, too. */
+        bool tail = l->has_contract && !wfc_value_eq(l->edges[e].user, l->nodes[0]);
+        double waits = T > 0 ? 2 + ceil(1.2 * (latest + (tail ? own : 0) - at[e]) / T) : 1;
         double room = c[e].kind == ADAPT ? 5 : 2;
-        uint32_t relays = latest > at[e] && waits > room ? (uint32_t)ceil((waits - room) / 3) : 0;
+        bool joins = l->edge_count > 1 && (tail || latest > at[e]);
+        uint32_t relays = joins && waits > room ? (uint32_t)ceil((waits - room) / 3) : 0;
         if (be->opt->like) relays = wfc_be_relays_like(be, l->name, layer, e);
         WFC_TRY(build_connection(be, l, layer, e, relays, &c[e]));
     }
-    l->ready = latest + wfc_be_split_cycles(be, l, NULL);
+    l->ready = latest + own;
     if (l->edge_count) l->ready += longest_row(be, l->edges[0].stream);
     return WFC_OK;
 }

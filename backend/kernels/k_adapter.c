@@ -72,7 +72,12 @@ static wfc_status stage_bus(rig *r) {
         wfc_vec_free(&pairs.v);
         WFC_TRY(st);
     }
-    for (unsigned d = 0; d < 2; d++) {
+    /* One microthread sends on both: first where fewer rows go before this one, upward in the upper half of a section.
+     * The other way round, the top row, first of those that send up, would wait for all that send down. */
+    uint32_t top = r->ad->y + wfc_be_section(r->ad, r->row) * r->ad->section;
+    bool upper = 2 * (r->row - top) < r->ad->section;
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned d = upper ? 1 - i : i;
         uint32_t n = p->insert[d][r->row].count;
         if (!n) continue;
         /* The row of the section farthest from the listeners' side ends the sample on this bus. */
@@ -131,6 +136,24 @@ static wfc_status fill_constants(rig *r) {
         if (to->ids[i] < 0) image[i - give.lo] = r->be->fills.data[-1 - to->ids[i]];
     }
     return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image, WFC_BE_DATA_OWN);
+}
+
+/* The main context waits for the buses, since a turn puts its words on them before it takes from them. The buses of two
+ * sections share a link: what both bring to this row passes before the last wanted word may have come, and from as far
+ * as a section reaches. */
+static double bus_wait(const rig *r) {
+    double most = 0;
+    for (unsigned d = 0; d < 2; d++) {
+        double words = r->ad->section * (double)r->be->t->hop_latency;
+        bool hears = false;
+        for (unsigned k = 0; k < 2; k++) {
+            wfc_be_interval l = r->p->listen[d][k][r->row];
+            hears |= l.hi > l.lo;
+            words += r->p->arrive[d][k][r->row];
+        }
+        if (hears && words > most) most = words;
+    }
+    return most;
 }
 
 static void arm_all(rig *r) {
@@ -194,6 +217,7 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
     wfc_be_asm_const_regs(r.a, R_CONST, 4);
     wfc_be_asm_bucket(r.a, WFC_BE_SETUP);
     arm_all(&r);
+    out->latency_cycles = bus_wait(&r);
     outputs(&r);
     uint32_t again = wfc_be_asm_label(r.a);
     wfc_be_asm_place(r.a, again);

@@ -26,6 +26,18 @@ void wfc_be_pe_build_deinit(wfc_be_pe_build *b) {
     b->a = NULL;
 }
 
+double wfc_be_pe_cycles(const wfc_be_pe_build *b) {
+    const wfc_be_cost *c = wfc_be_asm_cost(b->a);
+    double sum = 0, background = 0;
+    for (unsigned i = 0; i < WFC_BE_BUCKETS; i++) {
+        if (i == WFC_BE_SETUP) continue;
+        sum += c[i].overhead_cycles + c[i].busy_cycles;
+        background += c[i].background_cycles;
+    }
+    /* Words move in the background while the main context waits for its neighbours. */
+    return sum + (background > b->latency_cycles ? background : b->latency_cycles);
+}
+
 void wfc_be_receive_setup(wfc_be_asm *a, wfc_be_receive *r, const char *name, uint8_t queue, uint8_t colour, uint8_t ut,
                           uint8_t half_reg, uint8_t temp_reg, uint32_t words) {
     *r = (wfc_be_receive){.words = words, .queue = queue, .ut = ut, .half_reg = half_reg};
