@@ -219,11 +219,11 @@ static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, u
     be->diag = &mine;
     wfc_status st = wfc_be_emit_adapter(be, ad, row, col, &b);
     be->diag = diag;
-    bool sram = mine.count > 0 && strcmp(mine.items[0].code, "WFC-E0702") == 0; /* more columns may do */
-    for (size_t i = 0; i < mine.count && !sram; i++)
+    bool tell = st != WFC_ERR_NO_FIT || ad->last_try; /* more columns may do */
+    for (size_t i = 0; i < mine.count && tell; i++)
         wfc_diag_add(diag, mine.items[i].severity, mine.items[i].code, mine.items[i].where, "%s", mine.items[i].text);
     wfc_diag_deinit(&mine);
-    if (st == WFC_ERR_NO_FIT && sram) {
+    if (st == WFC_ERR_NO_FIT && !ad->last_try) {
         *bytes = TOO_LARGE;
         st = WFC_OK;
     } else if (st == WFC_OK && !b.empty) {
@@ -333,19 +333,18 @@ static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where
     return st;
 }
 
-static wfc_status no_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t least_bytes) {
-    if (least_bytes >= TOO_LARGE && least_bytes < UINT32_MAX) {
-        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7023", ad->name,
-                        "rearranging this tensor takes more SRAM than a PE can address, even over %d columns. Use a "
-                        "larger target",
-                        MAX_COLUMNS);
-    }
+static wfc_status no_adapter(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t least_bytes) {
     if (least_bytes == UINT32_MAX) {
         return wfc_fail(
             be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
             "rearranging this tensor needs a column of PEs of its own, target %s has %u in all. Use a wider "
             "target",
             be->t->name, be->width);
+    }
+    if (least_bytes >= TOO_LARGE) { /* once more, so that the PE tells what it lacks */
+        double cycles;
+        ad->last_try = true;
+        WFC_TRY(try_columns(be, ad, w, ad->cols, &cycles, &least_bytes));
     }
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
                     "rearranging this tensor takes at least %u bytes of SRAM per PE over up to %d columns; a PE of "
@@ -380,7 +379,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
         cols = next > cols ? next : cols + 1;
     }
-    if (!best_cols) return no_adapter(be, ad, least_bytes);
+    if (!best_cols) return no_adapter(be, ad, w, least_bytes);
     WFC_TRY(plan_columns(be, ad, w, best_cols));
     ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;

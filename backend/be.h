@@ -122,6 +122,7 @@ typedef struct wfc_be_where {
 
 typedef struct wfc_be_adapter {
     const char *name;
+    bool last_try;          /* of sizing: what does not fit is an error now */
     bool relay;             /* same lanes out as in: it stores samples for a reader that waits for a longer path */
     int32_t source, stream; /* in, out */
     uint32_t layer, edge;   /* for whom; layer UINT32_MAX: output `edge` */
@@ -162,7 +163,8 @@ typedef struct wfc_be {
     const wfc_target *t;
     const wfc_compile_options *opt;
     wfc_diag *diag;
-    wfc_arena arena;
+    wfc_arena arena; /* of the layers, then of one attempt to plan; layers' is kept in `base` meanwhile */
+    wfc_arena base;
     uint32_t height, width; /* of the target */
     struct {
         uint32_t x, y, w, h;

@@ -6,6 +6,16 @@
 #include "backend/floor.h"
 #include "backend/like.h"
 
+/* A new attempt: what the one before it allocated goes. Layers stay, in the base arena. */
+static void forget_plan(wfc_be *be) {
+    wfc_be_floor_deinit(be->floor);
+    be->floor = NULL;
+    be->streams.count = be->adapters.count = be->slabs.count = 0;
+    for (uint32_t i = 0; i < be->layer_count; i++) be->layers[i].order = NULL;
+    wfc_arena_deinit(&be->arena);
+    wfc_arena_init(&be->arena);
+}
+
 /* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do; *least: the
  * fewest columns that were needed. A plan that fails for its reserve says nothing about the model. */
 static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t *least) {
@@ -14,6 +24,7 @@ static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t 
     *fits = false;
     for (unsigned round = 0; round < 6; round++) {
         be->diag = reserve ? NULL : diag;
+        forget_plan(be);
         wfc_status s = wfc_be_plan(be, method, reserve);
         be->diag = diag;
         if (s == WFC_ERR_NO_FIT && reserve) return WFC_OK;
@@ -137,7 +148,7 @@ static wfc_status set_region(wfc_be *be) {
 static wfc_status too_many_weights(wfc_be *be) {
     wfc_be_needs_of n;
     wfc_be_model_needs(be->g, be->t, &n);
-    if (n.weight_bytes <= n.sram_bytes) return WFC_OK;
+    if (n.weight_bytes <= n.pes * be->t->sram_bytes) return WFC_OK; /* a plan tells more exactly */
     return wfc_fail(
         be->diag, WFC_ERR_NO_FIT, "WFC-E7015", be->g->name,
         "its weights take %llu bytes, the SRAM of target %s has room for %llu: %llu PEs would be needed, it "
@@ -151,6 +162,8 @@ static wfc_status plan_all(wfc_be *be) {
     WFC_TRY(set_region(be));
     WFC_TRY(too_many_weights(be));
     WFC_TRY(wfc_be_make_layers(be));
+    be->base = be->arena;
+    wfc_arena_init(&be->arena);
     if (!be->opt->like) return choose_place(be);
     WFC_TRY(wfc_be_plan_like(be));
     WFC_TRY(wfc_be_make_streams(be));
@@ -172,6 +185,7 @@ static void start(wfc_be *be, const wfc_graph *g, const wfc_target *t, const wfc
     *be = (wfc_be){
         .g = g, .t = t, .opt = opt, .diag = diag, .height = t->height, .width = t->width, .parity = opt->parity};
     wfc_arena_init(&be->arena);
+    wfc_arena_init(&be->base);
 }
 
 static void stop(wfc_be *be) {
@@ -181,6 +195,7 @@ static void stop(wfc_be *be) {
     wfc_vec_free(&be->slabs);
     wfc_vec_free(&be->fills);
     wfc_arena_deinit(&be->arena);
+    wfc_arena_deinit(&be->base);
 }
 
 /* Around dead PEs: a program for the mesh of the live ones, embedded. */

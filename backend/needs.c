@@ -1,7 +1,7 @@
 /* What a model needs of any target: where it is far too large, no plan has to be made to say so. */
 #include "backend/compile.h"
 
-enum { OTHER_BYTES = 6144 }; /* code, descriptors and buffers of a PE: at least so much is not for weights */
+enum { OTHER_BYTES = 6144 }; /* code, descriptors and buffers of a PE of 48 KiB; of a smaller one, a quarter */
 
 static const char *name_of(const wfc_node *n) {
     return n->loc_count ? n->locs[0] : n->name;
@@ -21,7 +21,7 @@ static void enter(wfc_be_needs_of *out, const char *name, uint64_t bytes) {
 
 void wfc_be_model_needs(const wfc_graph *g, const wfc_target *t, wfc_be_needs_of *out) {
     *out = (wfc_be_needs_of){.pes = (uint64_t)t->width * t->height - t->bad_pe_count};
-    uint64_t room = t->sram_bytes > OTHER_BYTES ? t->sram_bytes - OTHER_BYTES : 0;
+    uint64_t other = t->sram_bytes / 4 < OTHER_BYTES ? t->sram_bytes / 4 : OTHER_BYTES, room = t->sram_bytes - other;
     for (uint32_t i = 0; i < g->nodes.count; i++) {
         const wfc_node *n = &g->nodes.data[i];
         if (n->op != WFC_CORE_CONTRACT) continue;

@@ -25,7 +25,7 @@ typedef struct link {
 
 typedef struct pair {
     uint64_t name; /* link, key, key; 0 free */
-    float words;
+    wfc_be_moves moves;
 } pair;
 
 typedef struct planner {
@@ -121,10 +121,10 @@ static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t
     if (!p->pairs[at].name) {
         wfc_be_rows *from = NULL, *to = NULL;
         WFC_TRY(rows_of(p, l, u, v, &from, &to));
-        p->pairs[at] = (pair){.name = name, .words = (float)wfc_be_adapter_words(p->be, l->sample, from, to)};
+        p->pairs[at] = (pair){.name = name, .moves = wfc_be_count_moves(p->be, l->sample, from, to)};
         p->pair_count++;
     }
-    *cols = wfc_be_adapter_columns(p->pairs[at].words, p->T);
+    *cols = wfc_be_adapter_columns(p->be, &p->pairs[at].moves, p->T);
     bool turns = p->floor->relation[p->floor->edge_first[l->to] + l->edge] != WFC_BE_EAST;
     if (turns && *cols < 1) *cols = 1;
     return WFC_OK;
@@ -286,7 +286,7 @@ static wfc_status choose(planner *p, double T, uint32_t width, double *columns) 
     WFC_TRY(programme(p));
     for (unsigned s = 0; s < SWEEPS && changed; s++) WFC_TRY(sweep(p, &changed));
     WFC_TRY(total(p, &layers, &adapters, &width_needed));
-    *columns = width_needed;
+    *columns = adapters < INFINITY ? (double)width_needed : INFINITY;
     return WFC_OK;
 }
 
@@ -357,6 +357,7 @@ static wfc_status least_time(planner *p, uint32_t room, bool *found) {
     double lo, hi, columns;
     WFC_TRY(bounds(p, &lo, &hi));
     *found = false;
+    hi *= 4; /* adapters may be slower than any layer */
     WFC_TRY(choose(p, hi, p->be->region.w, &columns));
     if (columns > room) return WFC_OK;
     *found = true;

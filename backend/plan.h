@@ -48,10 +48,15 @@ WFC_MUST_USE wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t e
                                          const wfc_be_sample *s, wfc_be_rows *out);
 WFC_MUST_USE wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const wfc_be_split *split,
                                             const wfc_be_sample *s, wfc_be_rows *out);
-/* Words per sample over the busiest cut between the rows of a producer and of a reader; 0: no word changes its row. */
-double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from, const wfc_be_rows *to);
-/* Adapter columns that carry them in `cycles` per sample. */
-uint32_t wfc_be_adapter_columns(double words, double cycles);
+/* What an adapter between a producer's rows and a reader's has to do: words per sample over the busiest cut (0: no word
+ * changes its row), and how many rows the farthest goes. */
+typedef struct wfc_be_moves {
+    float words, reach;
+} wfc_be_moves;
+wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from,
+                                const wfc_be_rows *to);
+/* Adapter columns that do it in `cycles` per sample; INFINITY: no number does. */
+double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cycles);
 
 /* Chooses every layer's split, columns and rectangle by one placement method (wfc_be_tree_method); sets
  * be->target_cycles and be->floor. `reserve`: columns to be left free beyond the adapters that it expects.

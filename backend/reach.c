@@ -7,7 +7,7 @@
 
 #include "backend/plan.h"
 
-enum { CUTS = 64 };
+enum { CUTS = 64, TURN_CYCLES = 120 };
 
 wfc_status wfc_be_sample_edge(wfc_be *be, const wfc_be_edge *e, uint64_t seed, wfc_be_sample *out) {
     out->elems = wfc_shape_elems(&wfc_ir_node_c(be->g, e->consumed)->shape);
@@ -172,9 +172,10 @@ wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wf
     return st;
 }
 
-double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from, const wfc_be_rows *to) {
+wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from,
+                                const wfc_be_rows *to) {
     int32_t down[CUTS + 1] = {0}, up[CUTS + 1] = {0};
-    uint32_t starts[CUTS + 1] = {0}, h = be->height, moved = 0;
+    uint32_t starts[CUTS + 1] = {0}, h = be->height, moved = 0, reach = 0;
     for (unsigned i = 0; i < WFC_BE_SAMPLES; i++) {
         uint32_t a = from->lo[i], lo = to->lo[i], hi = to->hi[i];
         if (a == UINT16_MAX || lo == UINT16_MAX || (lo == a && hi == a)) continue;
@@ -183,28 +184,33 @@ double wfc_be_adapter_words(const wfc_be *be, const wfc_be_sample *s, const wfc_
         if (hi > a) { /* crosses the cuts above bins a+1 .. hi */
             down[a * CUTS / h + 1]++;
             down[hi * CUTS / h + 1]--;
+            if (hi - a > reach) reach = hi - a;
         }
         if (lo < a) {
             up[lo * CUTS / h + 1]++;
             up[a * CUTS / h + 1]--;
+            if (a - lo > reach) reach = a - lo;
         }
     }
-    if (moved == 0) return 0;
+    wfc_be_moves m = {0};
+    if (moved == 0) return m;
     int32_t d = 0, u = 0, most = 0;
     uint32_t local = 0;
     for (unsigned k = 0; k <= CUTS; k++) {
-        d += down[k < CUTS ? k : CUTS];
-        u += up[k < CUTS ? k : CUTS];
+        d += down[k];
+        u += up[k];
         if (d > most) most = d;
         if (u > most) most = u;
         if (starts[k] > local) local = starts[k];
     }
-    return (double)s->elems / WFC_BE_SAMPLES * ((double)most + (double)local);
+    m.words = (float)((double)s->elems / WFC_BE_SAMPLES * ((double)most + (double)local));
+    m.reach = (float)reach;
+    return m;
 }
 
-uint32_t wfc_be_adapter_columns(double words, double cycles) {
-    if (words <= 0) return 0;
-    /* A turn puts words on the bus, waits for the others', and assembles: the bus works half of the time. */
-    double cols = floor(2 * words / cycles) + 1;
-    return cols > 1e6 ? 1000000 : (uint32_t)cols;
+double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cycles) {
+    if (m->words <= 0) return 0;
+    /* A turn puts words on the bus, waits for the others', which come from as far as they are needed, and assembles. */
+    double fixed = TURN_CYCLES + (double)m->reach * be->t->hop_latency;
+    return cycles > fixed ? floor(2 * (double)m->words / (cycles - fixed)) + 1 : INFINITY;
 }

@@ -6,7 +6,7 @@
  */
 #include "backend/kernels/moves.h"
 
-enum { STATIC_MOVES = 6 };
+enum { STATIC_MOVES = 6, SPARE_DESCS = 14 /* left for what else the PE's program does */ };
 
 typedef struct walk {
     uint32_t array, src, dst;
@@ -112,7 +112,8 @@ wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t 
     }
     for (unsigned level = 0; level < 4; level++) n = merge(w, n);
     wfc_status st = WFC_OK;
-    if (n > STATIC_MOVES) {
+    bool room = wfc_be_asm_desc_count(a) + 2 * n + SPARE_DESCS <= wfc_be_asm_target(a)->descriptors;
+    if (n > STATIC_MOVES || !room) {
         st = emit_table(a, w, n, to_array, pointer, out);
     } else {
         for (size_t i = 0; i < n; i++) {
