@@ -1,6 +1,5 @@
-/* Placement: METIS behind its fence (each known trap), bisections against the optimum, slicing trees, widths and orders
- * against brute force. */
-#include "backend/place/floorplan.h"
+/* Partitioning: METIS behind its fence (each known trap), bisections against the optimum. */
+#include "backend/place/part_metis.h"
 
 #include <check.h>
 #include <math.h>
@@ -282,202 +281,10 @@ START_TEST(test_root_bisection_is_optimal_when_small) {
 }
 END_TEST
 
-/* ---- floorplan ---- */
-
-enum { MAX_L = 8, MAX_O = 4 };
-typedef struct test_floor {
-    wfc_be_floor_problem p;
-    wfc_be_floor_layer layers[MAX_L];
-    wfc_be_width_option options[MAX_L][MAX_O];
-    wfc_be_floor_edge edges[32];
-} test_floor;
-
-static void floor_random(test_floor *f, uint32_t n) {
-    memset(f, 0, sizeof *f);
-    f->p = (wfc_be_floor_problem){.height = 64, .layers = f->layers, .layer_count = n, .edges = f->edges};
-    for (uint32_t l = 0; l < n; l++) {
-        f->layers[l] = (wfc_be_floor_layer){"layer", f->options[l], 1 + below(MAX_O)};
-        uint32_t cols = 1 + below(4);
-        double cycles = 1000 + below(1000);
-        for (uint32_t k = 0; k < f->layers[l].option_count; k++) {
-            f->options[l][k] = (wfc_be_width_option){(uint16_t)cols, cycles};
-            cols += 1 + below(5);
-            cycles -= 1 + below(300);
-        }
-    }
-    for (uint32_t l = 1; l < n; l++) {
-        f->edges[f->p.edge_count++] =
-            (wfc_be_floor_edge){l - 1 - below(l < 2 ? 1 : 2), l, uniform(1, 9000), (uint16_t)below(2)};
-        if (l > 2 && below(2)) f->edges[f->p.edge_count++] = (wfc_be_floor_edge){below(l), l, uniform(1, 9000), 0};
-    }
-    f->p.width = (uint16_t)(10 + below(40));
-}
-
-static double brute_widths(const wfc_be_floor_problem *p, uint32_t cols, uint32_t layer, uint32_t used,
-                           double slowest) {
-    if (used > cols) return INFINITY;
-    if (layer == p->layer_count) return slowest;
-    double best = INFINITY;
-    for (uint32_t k = 0; k < p->layers[layer].option_count; k++) {
-        const wfc_be_width_option *o = &p->layers[layer].options[k];
-        best = fmin(best, brute_widths(p, cols, layer + 1, used + o->cols, fmax(slowest, o->cycles)));
-    }
-    return best;
-}
-
-START_TEST(test_widths_are_optimal) {
-    rng = 5;
-    for (int round = 0; round < 300; round++) {
-        test_floor f;
-        floor_random(&f, 1 + below(6));
-        uint32_t option[MAX_L], cols = 0;
-        double t = wfc_be_floor_widths(&f.p, f.p.width, option);
-        double best = brute_widths(&f.p, f.p.width, 0, 0, 0);
-        if (isinf(best)) {
-            ck_assert_double_lt(t, 0);
-            continue;
-        }
-        ck_assert_double_eq(t, best);
-        for (uint32_t l = 0; l < f.p.layer_count; l++) {
-            cols += f.options[l][option[l]].cols;
-            ck_assert_double_le(f.options[l][option[l]].cycles, t);
-        }
-        ck_assert_uint_le(cols, f.p.width);
-    }
-}
-END_TEST
-
-static void graph_of_floor(const wfc_be_floor_problem *p, test_graph *t) {
-    graph_init(t, p->layer_count);
-    for (uint32_t l = 0; l < p->layer_count; l++) t->pes[l] = 64.0 * p->layers[l].options[0].cols;
-    for (uint32_t k = 0; k < p->edge_count; k++) graph_edge(t, p->edges[k].from, p->edges[k].to, p->edges[k].words);
-}
-
-/* Slabs without gaps or overlap, each layer and adapter once, every edge pointing east. */
-static void check_floor(const wfc_be_floor_problem *p, const wfc_be_floorplan *f) {
-    uint32_t x = 0, seen_layers = 0, seen_adapters = 0, at[MAX_L] = {0}, want_adapters = 0;
-    for (uint32_t k = 0; k < f->slab_count; k++) {
-        const wfc_be_floor_slab *s = &f->slabs[k];
-        ck_assert_uint_eq(s->x, x);
-        x += s->cols;
-        if (s->edge != UINT32_MAX) {
-            seen_adapters++;
-            ck_assert_uint_eq(s->cols, p->edges[s->edge].adapter_cols);
-            ck_assert_uint_eq(s->layer, p->edges[s->edge].to);
-        } else {
-            seen_layers++;
-            at[s->layer] = s->x + 1u;
-            ck_assert_uint_eq(s->cols, p->layers[s->layer].options[f->option[s->layer]].cols);
-        }
-    }
-    ck_assert_uint_eq(seen_layers, p->layer_count);
-    for (uint32_t k = 0; k < p->edge_count; k++) {
-        want_adapters += p->edges[k].adapter_cols > 0;
-        ck_assert_uint_lt(at[p->edges[k].from], at[p->edges[k].to]);
-    }
-    ck_assert_uint_eq(seen_adapters, want_adapters);
-    ck_assert_uint_eq(f->used_cols, x);
-    ck_assert_uint_le(x, p->width);
-}
-
-START_TEST(test_floorplans) {
-    rng = 17;
-    uint32_t placed = 0, refused = 0, won = 0;
-    for (int round = 0; round < 400; round++) {
-        test_floor f;
-        test_graph t;
-        floor_random(&f, 2 + below(6));
-        graph_of_floor(&f.p, &t);
-        wfc_be_slice trees[3];
-        for (uint64_t k = 0; k < 3; k++) trees[k] = partition(&t.g, k, NULL);
-        wfc_diag diag;
-        wfc_diag_init(&diag);
-        wfc_be_floorplan plan, topo;
-        wfc_status s = wfc_be_floorplan_make(&f.p, trees, 3, &diag, &plan);
-        ck_assert_int_eq(wfc_be_floorplan_make(&f.p, NULL, 0, NULL, &topo), s);
-        if (s == WFC_OK) {
-            placed++;
-            check_floor(&f.p, &plan);
-            check_floor(&f.p, &topo);
-            won += plan.tree_won;
-            ck_assert_double_eq(plan.layer_cycles, topo.layer_cycles);
-            ck_assert_double_le(fmax(plan.layer_cycles, plan.link_cycles), fmax(topo.layer_cycles, topo.link_cycles));
-            ck_assert_ptr_nonnull(strstr(plan.report, plan.tree_won ? "slicing tree's order" : "topological order"));
-        } else {
-            refused++;
-            ck_assert_int_eq(s, WFC_ERR_NO_FIT);
-            ck_assert_ptr_nonnull(strstr(diag.items[0].text, "columns"));
-        }
-        wfc_be_floorplan_deinit(&plan);
-        wfc_be_floorplan_deinit(&topo);
-        for (int k = 0; k < 3; k++) wfc_be_slice_deinit(&trees[k]);
-        wfc_diag_deinit(&diag);
-    }
-    ck_assert(placed > 100 && refused > 5 && won > 50);
-}
-END_TEST
-
-/* x -> a -> y and x -> y with {a} | {x, y} as the tree's cut: edges both ways, no flip helps. */
-START_TEST(test_tree_against_the_flow) {
-    test_floor f;
-    memset(&f, 0, sizeof f);
-    f.p = (wfc_be_floor_problem){.width = 9, .height = 4, .layers = f.layers, .layer_count = 3, .edges = f.edges};
-    for (int l = 0; l < 3; l++) {
-        f.options[l][0] = (wfc_be_width_option){3, 10};
-        f.layers[l] = (wfc_be_floor_layer){"layer", f.options[l], 1};
-    }
-    f.edges[f.p.edge_count++] = (wfc_be_floor_edge){0, 1, 8, 0};
-    f.edges[f.p.edge_count++] = (wfc_be_floor_edge){1, 2, 8, 0};
-    f.edges[f.p.edge_count++] = (wfc_be_floor_edge){0, 2, 8, 0};
-    wfc_be_slice_node nodes[] = {{.is_leaf = true, .vertex = 2},
-                                 {.is_leaf = true, .vertex = 0},
-                                 {.left = 0, .right = 1},
-                                 {.is_leaf = true, .vertex = 1},
-                                 {.left = 2, .right = 3}};
-    wfc_be_slice tree = {.nodes = nodes, .node_count = 5};
-    uint32_t order[3];
-    ck_assert(!wfc_be_floor_order(&f.p, &tree, order));
-    wfc_diag diag;
-    wfc_diag_init(&diag);
-    wfc_be_floorplan plan;
-    ck_assert_int_eq(wfc_be_floorplan_make(&f.p, &tree, 1, &diag, &plan), WFC_OK);
-    ck_assert(!plan.tree_won);
-    ck_assert_uint_eq(diag.count, 1);
-    ck_assert_int_eq(diag.items[0].severity, WFC_NOTE);
-    check_floor(&f.p, &plan);
-    /* Borders: 0|1 carries 0->1 and 0->2, 1|2 carries 1->2 and 0->2: 16 words over 4 rows. */
-    ck_assert_double_eq(plan.link_cycles, 4);
-    /* {0} | {2, 1} written from east to west: flips make it 0 1 2. */
-    nodes[0].vertex = 1, nodes[1].vertex = 2, nodes[3].vertex = 0;
-    nodes[2].left = 1, nodes[2].right = 0;
-    ck_assert(wfc_be_floor_order(&f.p, &tree, order));
-    ck_assert(order[0] == 0 && order[1] == 1 && order[2] == 2);
-    wfc_be_floorplan_deinit(&plan);
-    wfc_diag_deinit(&diag);
-}
-END_TEST
-
-START_TEST(test_no_fit_names_columns) {
-    test_floor f;
-    memset(&f, 0, sizeof f);
-    f.p = (wfc_be_floor_problem){.width = 9, .height = 4, .layers = f.layers, .layer_count = 1, .edges = f.edges};
-    f.options[0][0] = (wfc_be_width_option){12, 10};
-    f.layers[0] = (wfc_be_floor_layer){"big conv", f.options[0], 1};
-    wfc_diag diag;
-    wfc_diag_init(&diag);
-    wfc_be_floorplan plan;
-    ck_assert_int_eq(wfc_be_floorplan_make(&f.p, NULL, 0, &diag, &plan), WFC_ERR_NO_FIT);
-    ck_assert_ptr_nonnull(strstr(diag.items[0].text, "12 columns"));
-    ck_assert_ptr_nonnull(strstr(diag.items[0].text, "target has 9"));
-    ck_assert_ptr_nonnull(strstr(diag.items[0].text, "big conv"));
-    wfc_diag_deinit(&diag);
-}
-END_TEST
+/* ---- memory ---- */
 
 START_TEST(test_out_of_memory) {
     test_graph t;
-    test_floor f;
-    rng = 23;
     graph_chain(&t, 20);
     for (size_t nth = 1; nth < 2000; nth++) {
         wfc_be_slice s;
@@ -486,19 +293,6 @@ START_TEST(test_out_of_memory) {
         wfc_mem_fail_nth(0);
         if (status == WFC_OK) {
             wfc_be_slice_deinit(&s);
-            break;
-        }
-        ck_assert_int_eq(status, WFC_ERR_NO_MEMORY);
-    }
-    do floor_random(&f, 5);
-    while (wfc_be_floor_widths(&f.p, f.p.width - 5u, (uint32_t[MAX_L]){0}) < 0);
-    for (size_t nth = 1; nth < 2000; nth++) {
-        wfc_be_floorplan plan;
-        wfc_mem_fail_nth(nth);
-        wfc_status status = wfc_be_floorplan_make(&f.p, NULL, 0, NULL, &plan);
-        wfc_mem_fail_nth(0);
-        if (status == WFC_OK) {
-            wfc_be_floorplan_deinit(&plan);
             return;
         }
         ck_assert_int_eq(status, WFC_ERR_NO_MEMORY);
@@ -523,10 +317,6 @@ int main(void) {
     tcase_add_test(c, test_answers_are_checked);
     tcase_add_test(c, test_malformed_graphs);
     tcase_add_test(c, test_root_bisection_is_optimal_when_small);
-    tcase_add_test(c, test_widths_are_optimal);
-    tcase_add_test(c, test_floorplans);
-    tcase_add_test(c, test_tree_against_the_flow);
-    tcase_add_test(c, test_no_fit_names_columns);
     tcase_add_test(c, test_out_of_memory);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
