@@ -10,7 +10,7 @@ import cli_scenes as scenes
 # `fragment`: text, or a list of texts, to be found in the messages (of a command that succeeds: in its output too).
 # `function`: takes the bench, returns the text to show; `args` and `fragment` are then not used.
 Case = collections.namedtuple("Case", "name args status fragment function", defaults=[None, 0, "", None])
-COMMANDS = ["compile", "run", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
+COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
 OUT = ["-o", "out.wafer"]
 X = ["--input", "x=x.npy"]
 

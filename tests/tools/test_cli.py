@@ -17,7 +17,7 @@ import tempfile
 import unittest
 
 WAFERC, MODELS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-COMMANDS = ["compile", "run", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
+COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
 MESSAGE = re.compile(r"^waferc: (error|warning|note)(\[WFC-[EWN][0-9]{4}\])?: .+: .+$")
 
 
