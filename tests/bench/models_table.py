@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("models", nargs="*",
                         default=["mlp-fashion", "lenet5-fashion", "dannet-fashion", "dannet-fashion-relu", "resnet-fashion"])
-    a = parser.parse_args()
+    a = parser.parse_intermixed_args()
     print(f"target {a.target}, {a.samples} samples, machine load {os.getloadavg()[0]:.2f}\n")
     print("| model | PEs | delta-T | ideal, used PEs | ideal, wafer | ratio | predicted delta-T | latency | largest SRAM, bytes | "
           "slowest layer: term | compile s | run s | PE-cycles/s |")

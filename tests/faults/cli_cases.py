@@ -239,6 +239,13 @@ def usage_cases():
             (["opt", "g.wir", "--passes=fold,magic"], "waferc passes"), (["opt", "g.wir", "--print-after", "magic"], "waferc passes"),
             (["asm", "trap.wasm"], "-o PROG.wafer"), (["dis", "tiny.wafer", "--pe", "1"], "X,Y"),
             (["dis", "tiny.wafer", "--pe", "64,0"], "64 x 64"), (["dis", "tiny.wafer", "--pe", "60,60"], "does not use PE 60,60"),
+            (["compile", "tiny.onnx", *OUT, "--place", "magic"], "slabs, metis, rows"), (["compile", "tiny.onnx", *OUT, "--region", "1,2"], "X,Y,W,H"),
+            (["compile", "tiny.onnx", *OUT, "--region", "60,0,5,5"], "not all inside target lab"),
+            (["compile", "tiny.onnx", *OUT, "--region", "0,0,9,9", "--max-pes", "9"], "--max-pes: "),
+            (["compile", "tiny.onnx", *OUT, "--max-pes", "0"], "--max-pes: "), (["compile", "tiny.onnx", *OUT, "--rectangles", "random"], "random"),
+            (["compile", "tiny.onnx", *OUT, "--defects", "random"], "random"), (["compile", "tiny.onnx", *OUT, "--defects", "pipe.json"], "not a regular file"),
+            (["plan"], "too few operands"), (["plan", "random"], "random"), (["plan", "tiny.onnx", "--place", "magic"], "slabs, metis, rows"),
+            (["report", "tiny.wafer"], "-o FILE"), (["report", "random", "-o", "out.html"], "random"), (["report", "tiny.wafer", "-o", "out.txt"], "out.txt"),
             (["ops", "extra"], "one operand too many"), (["targets", "magic"], "magic")):
         yield Case("usage: waferc " + " ".join(args), args, 2, fragment)
     for command in COMMANDS:
