@@ -2,10 +2,13 @@
  *
  *   gemm_KxN.onnx     y = x w + b, x [1,K], for some K and N: one layer of K N multiply-accumulates
  *   constant.onnx     an output that depends on no input
- *   half.onnx         two outputs, one of which depends on no input */
+ *   half.onnx         two outputs, one of which depends on no input
+ *   short.onnx, bushy.onnx   matrix products in branches that a Concat joins; test_place_choice.py has the same tables
+ */
 #include "model_builder.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FLOAT = 1 };
 
@@ -52,7 +55,49 @@ static void constant(const char *folder, const char *name, int half) {
     write_to(m, folder, name);
 }
 
+typedef struct product {
+    int from; /* the product that is read, -1: the input */
+    unsigned k, n;
+} product;
+
+/* y = Concat of the products that no other reads. */
+static void branched(const char *folder, const char *file, const product *p, int count) {
+    char in[32], shape[64], inputs[64], name[32], joined[256] = "";
+    unsigned width = 0;
+    mb *m = mb_new(13);
+    snprintf(in, sizeof in, "1,%u", p[0].k);
+    mb_input(m, "x", FLOAT, in);
+    for (int i = 0; i < count; i++) {
+        float *w = calloc((size_t)p[i].k * p[i].n, sizeof *w);
+        int read = 0;
+        if (!w) exit(70);
+        for (unsigned e = 0; e < p[i].k * p[i].n; e++) w[e] = (float)((int)(e * 37 % 1009) - 400) / 8192.0f;
+        snprintf(shape, sizeof shape, "%u,%u", p[i].k, p[i].n);
+        snprintf(name, sizeof name, "w%d", i);
+        mb_floats(m, name, shape, w);
+        free(w);
+        if (p[i].from < 0)
+            snprintf(inputs, sizeof inputs, "x w%d", i);
+        else
+            snprintf(inputs, sizeof inputs, "t%d w%d", p[i].from, i);
+        snprintf(name, sizeof name, "t%d", i);
+        mb_node(m, "MatMul", name, inputs, name);
+        for (int j = i + 1; j < count; j++) read |= p[j].from == i;
+        if (read) continue;
+        size_t at = strlen(joined);
+        snprintf(joined + at, sizeof joined - at, "%s%s", at ? " " : "", name);
+        width += p[i].n;
+    }
+    snprintf(shape, sizeof shape, "1,%u", width);
+    mb_output(m, "y", FLOAT, shape);
+    mb_attr_int(m, mb_node(m, "Concat", "join", joined, "y"), "axis", 1);
+    write_to(m, folder, file);
+}
+
 int main(int argc, char **argv) {
+    static const product small[] = {{-1, 16, 32}, {0, 32, 8}, {0, 32, 8}, {1, 8, 32}, {1, 8, 32}};
+    static const product bushy[] = {{-1, 128, 32}, {-1, 128, 256}, {0, 32, 128},  {1, 256, 256}, {3, 256, 256},
+                                    {4, 256, 64},  {5, 64, 256},   {4, 256, 256}, {6, 256, 128}};
     static const unsigned sizes[][2] = {{32, 1}, {32, 64}, {256, 8}};
     if (argc != 2) {
         fprintf(stderr, "usage: make_models FOLDER\n");
@@ -61,5 +106,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) gemm(argv[1], sizes[i][0], sizes[i][1]);
     constant(argv[1], "constant.onnx", 0);
     constant(argv[1], "half.onnx", 1);
+    branched(argv[1], "short.onnx", small, sizeof small / sizeof small[0]);
+    branched(argv[1], "bushy.onnx", bushy, sizeof bushy / sizeof bushy[0]);
     return 0;
 }
