@@ -177,6 +177,7 @@ typedef struct wfc_be {
     WFC_VEC(wfc_be_slab) slabs;
     WFC_VEC(float) fills;
     int32_t *stream_of;     /* [nodes] stream of a tensor value, -1 */
+    int32_t *host_stream;   /* [nodes] of an input: the stream that the host feeds */
     int32_t *output_stream; /* [outputs] */
     int32_t *layer_of;      /* [nodes] layer whose `out` it is, -1 */
     double target_cycles;   /* the plan's slowest layer */

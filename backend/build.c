@@ -558,11 +558,11 @@ static wfc_status inputs(build *b) {
     for (size_t i = 0; i < g->nodes.count; i++) {
         const wfc_node *node = &g->nodes.data[i];
         if (node->op != WFC_CORE_INPUT) continue;
-        if (b->be->stream_of[i] < 0) {
+        if (b->be->host_stream[i] < 0) {
             return wfc_fail(b->be->diag, WFC_ERR_UNSUPPORTED, "WFC-E7007", node->u.input.host_name,
                             "this input is not used by any node; remove it from the model's inputs");
         }
-        WFC_TRY(add_tensor(b, &b->be->streams.data[b->be->stream_of[i]], WFC_SIDE_WEST, node, node->u.input.host_name,
+        WFC_TRY(add_tensor(b, &b->be->streams.data[b->be->host_stream[i]], WFC_SIDE_WEST, node, node->u.input.host_name,
                            node->u.input.host_dtype, NULL, &b->p->inputs[b->p->input_count++]));
     }
     return WFC_OK;

@@ -20,21 +20,29 @@ static void forget_plan(wfc_be *be) {
  * fewest columns that were needed. A plan that fails for its reserve says nothing about the model. */
 static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t *least) {
     wfc_diag *diag = be->diag;
-    uint32_t reserve = 0, columns;
+    uint32_t reserve = 0, columns, good = 0, bad = be->region.w; /* bad: a reserve that leaves too little */
     *fits = false;
-    for (unsigned round = 0; round < 6; round++) {
+    for (unsigned round = 0; round < 7; round++) {
         be->diag = reserve ? NULL : diag;
         forget_plan(be);
         wfc_status s = wfc_be_plan(be, method, reserve);
         be->diag = diag;
-        if (s == WFC_ERR_NO_FIT && reserve) return WFC_OK;
+        if (s == WFC_ERR_NO_FIT && reserve) {
+            bad = reserve;
+            reserve = (good + bad) / 2;
+            if (reserve <= good) return WFC_OK;
+            continue;
+        }
         WFC_TRY(s);
         WFC_TRY(wfc_be_make_streams(be));
         WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
         if (columns < *least) *least = columns;
         *fits = columns <= be->region.w;
         if (*fits) return WFC_OK;
+        good = reserve;
         reserve += columns - be->region.w;
+        if (reserve >= bad) reserve = (good + bad) / 2;
+        if (reserve <= good) return WFC_OK;
     }
     return WFC_OK;
 }

@@ -308,7 +308,9 @@ wfc_status wfc_be_make_layers(wfc_be *be) {
     be->stream_of = wfc_arena_alloc(&be->arena, n + 1, sizeof *be->stream_of);
     wfc_value *nodes = wfc_arena_alloc(&be->arena, n + 1, sizeof *nodes);
     bool *done = wfc_arena_alloc(&be->arena, n + 1, sizeof *done);
-    if (!be->layers || !be->layer_of || !be->stream_of || !nodes || !done) return wfc_fail_memory(be->diag);
+    be->host_stream = wfc_arena_alloc(&be->arena, n + 1, sizeof *be->host_stream);
+    if (!be->layers || !be->layer_of || !be->stream_of || !be->host_stream || !nodes || !done)
+        return wfc_fail_memory(be->diag);
     for (size_t i = 0; i < n; i++) be->layer_of[i] = be->stream_of[i] = -1;
     size_t errors = be->diag ? be->diag->error_count : 0;
     for (uint32_t i = 0; i < n; i++) {

@@ -333,8 +333,11 @@ static bool already_tapped(const wfc_be_layer *l, uint32_t edge, int32_t source)
     return false;
 }
 
+enum { SPREAD = -2 }; /* instead of a relay's number */
+
 const char *wfc_be_adapter_name(wfc_be *be, const char *whose, uint32_t layer, uint32_t edge, int relay) {
     char *s = layer == UINT32_MAX ? wfc_asprintf("%s/out", whose)
+              : relay == SPREAD   ? wfc_asprintf("%s/spread%u", whose, edge)
               : relay >= 0        ? wfc_asprintf("%s/buffer%u.%d", whose, edge, relay)
                                   : wfc_asprintf("%s/in%u", whose, edge);
     char *kept = s ? wfc_arena_strdup(&be->arena, s) : NULL;
@@ -347,7 +350,7 @@ static uint32_t floor_edge(const wfc_be *be, uint32_t layer, uint32_t edge) {
 }
 
 /* An adapter from stream `source` to the lanes `rows`; its slab comes before whoever reads it. */
-/* relay: which of the edge's relays it is, -1: none. */
+/* relay: which of the edge's relays it is; -1: none, an adapter; SPREAD. */
 static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, int relay, const wfc_be_list *rows,
                               uint32_t layer, uint32_t edge, int32_t *out_stream) {
     int32_t stream = -1, slab = -1;
@@ -376,11 +379,39 @@ typedef struct connection {
     demand d;
 } connection;
 
-static wfc_status find_source(wfc_be *be, wfc_be_edge *e, const demand *d) {
+static uint32_t longest_row(const wfc_be *be, int32_t stream) {
+    uint32_t most = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        if (be->streams.data[stream].rows[r].count > most) most = be->streams.data[stream].rows[r].count;
+    }
+    return most;
+}
+
+/* Lanes of an input as they enter are long where ports are few: too long to be kept twice by every PE that needs a
+ * part. An adapter deals each port's words over the rows around it, one by one. */
+static wfc_status spread_input(wfc_be *be, uint32_t layer, uint32_t edge, int32_t *stream) {
+    if (8 * (uint64_t)longest_row(be, *stream) <= be->t->sram_bytes / 2) return WFC_OK;
+    const wfc_be_stream *s = &be->streams.data[*stream];
+    uint32_t end = be->region.y + be->region.h;
+    wfc_be_list *rows = wfc_arena_alloc(&be->arena, be->height, sizeof *rows);
+    if (!rows) return wfc_fail_memory(be->diag);
+    for (uint32_t lo = be->region.y, hi; lo < end; lo = hi) { /* rows whose nearest port is the same */
+        uint32_t port = nearest_port(be, WFC_SIDE_WEST, lo);
+        for (hi = lo + 1; hi < end && nearest_port(be, WFC_SIDE_WEST, hi) == port;) hi++;
+        for (uint32_t i = 0; i < s->rows[port].count; i++)
+            WFC_TRY(wfc_be_list_push(be, &rows[lo + i % (hi - lo)], s->rows[port].ids[i]));
+    }
+    return new_adapter(be, *stream, be->layers[layer].name, SPREAD, rows, layer, edge, stream);
+}
+
+static wfc_status find_source(wfc_be *be, uint32_t layer, uint32_t edge, const demand *d) {
+    wfc_be_edge *e = &be->layers[layer].edges[edge];
     wfc_value root = wfc_be_view_root(be->g, e->consumed);
     if (be->stream_of[root.i] < 0) { /* a model input, first use */
         WFC_TRY(new_stream(be, wfc_ir_node_c(be->g, root)->u.input.host_name, root, &be->stream_of[root.i]));
         WFC_TRY(input_rows(be, &be->streams.data[be->stream_of[root.i]], d));
+        be->host_stream[root.i] = be->stream_of[root.i];
+        WFC_TRY(spread_input(be, layer, edge, &be->stream_of[root.i]));
     }
     e->source = be->stream_of[root.i];
     return WFC_OK;
@@ -396,7 +427,7 @@ static wfc_status choose_connection(wfc_be *be, wfc_be_layer *l, uint32_t edge, 
     wfc_be_edge *e = &l->edges[edge];
     l->order = edge == 0 ? NULL : l->order;
     WFC_TRY(edge_demand(be, l, edge, &c->d));
-    WFC_TRY(find_source(be, e, &c->d));
+    WFC_TRY(find_source(be, (uint32_t)(l - be->layers), edge, &c->d));
     const wfc_be_stream *s = &be->streams.data[e->source];
     const wfc_be_where *w;
     WFC_TRY(wfc_be_locate(be, e->source, &w));
@@ -449,14 +480,6 @@ static wfc_status build_connection(wfc_be *be, wfc_be_layer *l, uint32_t layer, 
         for (uint32_t col = 0; col < l->split.cols; col++) tap->accept[r][col] = c->d.accept[r][col];
     }
     return WFC_OK;
-}
-
-static uint32_t longest_row(const wfc_be *be, int32_t stream) {
-    uint32_t most = 0;
-    for (uint32_t r = 0; r < be->height; r++) {
-        if (be->streams.data[stream].rows[r].count > most) most = be->streams.data[stream].rows[r].count;
-    }
-    return most;
 }
 
 /* Of an adapter, in times of a sample: it takes the lane, its words take the bus, it gives the lane. */
@@ -556,7 +579,7 @@ static void trim(wfc_be *be) {
 
 wfc_status wfc_be_make_streams(wfc_be *be) {
     be->streams.count = be->adapters.count = be->slabs.count = 0;
-    for (size_t i = 0; i < be->g->nodes.count; i++) be->stream_of[i] = -1;
+    for (size_t i = 0; i < be->g->nodes.count; i++) be->stream_of[i] = be->host_stream[i] = -1;
     be->output_stream = wfc_arena_alloc(&be->arena, be->g->outputs.count + 1, sizeof *be->output_stream);
     if (!be->output_stream) return wfc_fail_memory(be->diag);
     for (uint32_t i = 0; i < be->layer_count; i++) {
