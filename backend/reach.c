@@ -175,7 +175,7 @@ wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wf
 wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from,
                                 const wfc_be_rows *to) {
     int32_t down[CUTS + 1] = {0}, up[CUTS + 1] = {0};
-    uint32_t starts[CUTS + 1] = {0}, h = be->height, moved = 0, reach = 0;
+    uint32_t starts[CUTS + 1] = {0}, h = be->height, moved = 0, reach = 0, nearest = h;
     for (unsigned i = 0; i < WFC_BE_SAMPLES; i++) {
         uint32_t a = from->lo[i], lo = to->lo[i], hi = to->hi[i];
         if (a == UINT16_MAX || lo == UINT16_MAX || (lo == a && hi == a)) continue;
@@ -185,11 +185,13 @@ wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const 
             down[a * CUTS / h + 1]++;
             down[hi * CUTS / h + 1]--;
             if (hi - a > reach) reach = hi - a;
+            if (hi - a < nearest) nearest = hi - a;
         }
         if (lo < a) {
             up[lo * CUTS / h + 1]++;
             up[a * CUTS / h + 1]--;
             if (a - lo > reach) reach = a - lo;
+            if (a - lo < nearest) nearest = a - lo;
         }
     }
     wfc_be_moves m = {0};
@@ -205,6 +207,8 @@ wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const 
     }
     m.words = (float)((double)s->elems / WFC_BE_SAMPLES * ((double)most + (double)local));
     m.reach = (float)reach;
+    /* A row listens from the nearest row that it needs to the farthest, and takes what lies between. */
+    m.heard = (float)((double)s->elems / WFC_BE_SAMPLES * moved / be->region.h * (reach - nearest + 1));
     return m;
 }
 
@@ -212,5 +216,8 @@ double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cy
     if (m->words <= 0) return 0;
     /* A turn puts words on the bus, waits for the others', which come from as far as they are needed, and assembles. */
     double fixed = TURN_CYCLES + (double)m->reach * be->t->hop_latency;
-    return cycles > fixed ? floor(2 * (double)m->words / (cycles - fixed)) + 1 : INFINITY;
+    if (cycles <= fixed) return INFINITY;
+    double by_time = 2 * fmax((double)m->words, (double)m->heard) / (cycles - fixed);
+    double by_room = 16 * (double)m->heard / (0.75 * be->t->sram_bytes); /* two buffers each from above and below */
+    return floor(fmax(by_time, by_room)) + 1;
 }
