@@ -3,8 +3,9 @@
  * layer   a group of IR nodes (fuse pass) that runs on one rectangle: an optional contract, then local operators
  * edge    an operand of a layer that comes over the fabric
  * box     the part of a tensor that a PE holds: an interval per axis, one axis may be a list (output channels are
- * dealt) stream  the words of one tensor on its way: per row (lane) an ordered list of elements, one colour slab    a
- * full-height strip of columns: a layer or an adapter
+ *         dealt)
+ * stream  the words of one tensor on its way: per row (lane) an ordered list of elements, one colour
+ * slab    a rectangle of PEs: a layer or an adapter
  *
  * All of it lives in one arena for the time of one compilation. */
 #ifndef WFC_BACKEND_BE_H
@@ -286,7 +287,7 @@ void wfc_be_const_fill(const wfc_node *c, const wfc_be_box *iter, float *data);
 /* The table instead, where l->sparse.chosen: equal weights and equal programs, equal tables. `data`: zeroed. */
 WFC_MUST_USE wfc_status wfc_be_sparse_fill(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need,
                                            uint8_t *data);
-/* Facts that decide the program of a PE of a layer or an adapter: equal facts, equal programs, and equal data but for
+/* Facts that decide the program of a PE of a layer: equal facts, equal programs, and equal data but for
  * those of kinds WEIGHTS and CONST. need: its boxes (layers). False: no program here. */
 typedef struct wfc_be_facts {
     WFC_VEC(uint32_t) v;

@@ -4,7 +4,8 @@
  *   loop: wait lane, re-arm into the other half; copy what leaves the row into staging buffers, send them on the buses;
  *         wait and re-arm each bus; assemble the destination segment; send it; turn the halves
  *
- * Own words never wait for anybody's words of the same sample, so the vertical merges cannot close a cycle.
+ * Own words wait only for words of rows nearer to the listeners, upward first in the upper half of a section, downward
+ * first in the lower: so the two merges cannot close a cycle.
  * Budget: input queues 5 (lane, 2 buses x 2 directions), output queues 3, microthreads 7, colours 2 + up to 4. */
 #include "backend/be.h"
 #include "backend/kernels/kernel.h"
