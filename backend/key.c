@@ -132,8 +132,9 @@ static share channel_share(const wfc_be_layer *l) {
     share s = {0};
     if (l->chan_axis < 0) return s;
     uint32_t k = l->shape.dims[l->chan_axis], part = (k + l->split.pc - 1) / l->split.pc;
-    s.mine = (part + l->split.cols - 1) / l->split.cols;
-    s.all = (k + l->split.cols - 1) / l->split.cols;
+    uint32_t mine = (part + l->split.cols - 1) / l->split.cols, all = (k + l->split.cols - 1) / l->split.cols;
+    s.mine = mine;
+    s.all = all;
     return s;
 }
 

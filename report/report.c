@@ -20,7 +20,7 @@ wfc_status wfc_report_format_of(const char *path, wfc_diag *diag, wfc_report_for
 }
 
 wfc_status wfc_report_write(const wfc_program *p, const char *stats_path, const char *path, wfc_diag *diag) {
-    wfc_report_format format;
+    wfc_report_format format = WFC_REPORT_HTML;
     wfc_report_facts facts;
     wfc_buf bytes = {0};
     WFC_TRY(wfc_report_format_of(path, diag, &format));

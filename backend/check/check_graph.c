@@ -68,7 +68,7 @@ static bool waits_for_input(const wfc_chk *c, const wfc_chk_first *f, const int3
     uint32_t flow = t->events.data[n->event].flow;
     if (flow == WFC_CHK_NONE) return false;
     int32_t started = distance[c->node_base[pe] + flow];
-    return started != WFC_CHK_NO_VALUE && started <= 0;
+    return started <= 0; /* WFC_CHK_NO_VALUE is greater */
 }
 
 /* Nor may an output of sample n do without input n, or there is one too many after the last. What comes first on a host

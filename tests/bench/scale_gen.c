@@ -247,7 +247,7 @@ static void adapter_code(maker *m, uint32_t slab, uint32_t col, uint32_t row) {
     bus_place b = place_on_bus(s, row);
     begin(m);
     unsigned table = array(m, "moves", 2 * WFC_DESC_BYTES * TABLE_ROWS, WFC_MEM_TABLE);
-    unsigned out = array(m, "out", 4 * sent, WFC_MEM_OUTPUT), bus[2], count = 0;
+    unsigned out = array(m, "out", 4 * sent, WFC_MEM_OUTPUT), bus[2] = {0}, count = 0;
     lane l[3];
     l[0] = arm(m, C_OUT + (slab & 1), 1, n);
     if (b.early) l[++count] = arm(m, b.own, 2, 1);

@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 
 static bool read_tensor(const char *folder, unsigned set, const char *what, wfc_tensor *out) {
-    char path[512], *name = NULL;
+    char *path = wfc_asprintf("%s/test_data_set_%u/%s_0.pb", folder, set, what), *name = NULL;
     struct stat st;
-    snprintf(path, sizeof path, "%s/test_data_set_%u/%s_0.pb", folder, set, what);
-    if (stat(path, &st) != 0 || wfc_import_tensor_file(path, NULL, &name, out) != WFC_OK) return false;
+    bool there = path && stat(path, &st) == 0 && wfc_import_tensor_file(path, NULL, &name, out) == WFC_OK;
+    wfc_free(path);
     wfc_free(name);
-    return true;
+    return there;
 }
 
 /* max |y - ref| / max |ref|; infinite where they cannot be compared. */
