@@ -221,6 +221,9 @@ WFC_MUST_USE wfc_status wfc_be_needs(wfc_be *be, const wfc_be_layer *l, uint32_t
 /* The same with the boxes in `scratch`. */
 WFC_MUST_USE wfc_status wfc_be_needs_in(wfc_be *be, wfc_arena *scratch, const wfc_be_layer *l, uint32_t row,
                                         uint32_t col, wfc_be_need *out);
+/* Number of a node of the layer, of the edge that is an operand of one; -1: none. */
+int wfc_be_node_at(const wfc_be_layer *l, wfc_value v);
+int wfc_be_edge_at(const wfc_be_layer *l, wfc_value user, uint32_t operand);
 /* Appends a box's elements in local order; outside: `fill`. resolve: as ids of the view's root, else of `consumed`. */
 WFC_MUST_USE wfc_status wfc_be_list_box(wfc_be *be, wfc_value consumed, bool resolve, const wfc_be_box *b, float fill,
                                         wfc_be_list *list);
@@ -240,6 +243,9 @@ WFC_MUST_USE wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_w
 /* sparse.c: decides for each contract between the dense and the weight-sparse form; splits, streams and places are
  * known. */
 WFC_MUST_USE wfc_status wfc_be_choose_sparse(wfc_be *be);
+/* Whether operand b walks axes of the result other than the dealt one: then PEs of one column and contraction part
+ * differ from tile to tile. */
+bool wfc_be_weights_by_tile(const wfc_be *be, const wfc_be_layer *l);
 /* Estimate for planning: cycles of the multiplications on the fullest of `pes` PEs with `weights` weights each (0 left
  * out), each for `tile` elements, when a part `density` of all weights is not zero, anywhere:
  * most (1 + vector overhead + tile / SIMD), for a tile of 1: 3 (vector overhead + most), with most = n d + sqrt(2

@@ -180,14 +180,14 @@ static void clip(const wfc_shape *s, const wfc_be_box *hull, wfc_be_box *out) {
     }
 }
 
-static int edge_at(const wfc_be_layer *l, wfc_value user, uint32_t operand) {
+int wfc_be_edge_at(const wfc_be_layer *l, wfc_value user, uint32_t operand) {
     for (uint32_t e = 0; e < l->edge_count; e++) {
         if (wfc_value_eq(l->edges[e].user, user) && l->edges[e].operand == operand) return (int)e;
     }
     return -1;
 }
 
-static int node_at(const wfc_be_layer *l, wfc_value v) {
+int wfc_be_node_at(const wfc_be_layer *l, wfc_value v) {
     for (uint32_t i = 0; i < l->node_count; i++) {
         if (wfc_value_eq(l->nodes[i], v)) return (int)i;
     }
@@ -214,7 +214,7 @@ static wfc_status contract_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row
         need->chan_all.lo[l->chan_var] = 0;
         need->chan_all.n[l->chan_var] = count;
     }
-    int e = edge_at(l, l->nodes[0], 0);
+    int e = wfc_be_edge_at(l, l->nodes[0], 0);
     if (e >= 0) {
         const wfc_node *a = wfc_ir_node_c(be->g, l->edges[e].consumed);
         uint32_t channels = 0;
@@ -229,7 +229,7 @@ static wfc_status contract_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row
         }
         space_operand(s, s->a, a->shape.rank, &need->chan_all, l->red_var, chan, channels, &need->edge[e]);
     }
-    e = edge_at(l, l->nodes[0], 1);
+    e = wfc_be_edge_at(l, l->nodes[0], 1);
     if (e >= 0) {
         const wfc_node *b = wfc_ir_node_c(be->g, l->edges[e].consumed);
         space_operand(s, s->b, b->shape.rank, &need->chan_all, l->chan_axis >= 0 ? l->chan_var : -2, list, count,
@@ -262,7 +262,7 @@ wfc_status wfc_be_needs(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_
         for (uint32_t k = 0; k < n->operand_count; k++) {
             wfc_value o = wfc_ir_operand(be->g, l->nodes[i], k);
             const wfc_node *on = wfc_ir_node_c(be->g, o);
-            int j = node_at(l, o), e = edge_at(l, l->nodes[i], k);
+            int j = wfc_be_node_at(l, o), e = wfc_be_edge_at(l, l->nodes[i], k);
             if (j < 0 && e < 0) continue; /* a constant */
             wfc_be_box b;
             if (n->op == WFC_CORE_MAP) {

@@ -263,18 +263,6 @@ static wfc_status find_weights(build *b, const wfc_be_layer *l, uint32_t row, ui
     return WFC_OK;
 }
 
-/* Weights that depend on more than contraction part and column: operand b walks other axes of the result, too. */
-static bool weights_by_tile(const wfc_be *be, const wfc_be_layer *l) {
-    const wfc_node *n = wfc_ir_node_c(be->g, l->nodes[0]);
-    const wfc_node *w = wfc_ir_node_c(be->g, wfc_ir_operand(be->g, l->nodes[0], 1));
-    for (unsigned d = 0; d < w->shape.rank; d++) {
-        for (unsigned v = 0; v < n->u.contract.out_rank; v++) {
-            if (n->u.contract.b[d].coef[v] && (int)v != l->chan_var) return true;
-        }
-    }
-    return false;
-}
-
 /* A PE whose program is there already: only its data differ. */
 static wfc_status add_alike(build *b, const shared *s, const wfc_be_layer *l, uint32_t row, uint32_t col,
                             const wfc_be_need *need, wfc_prog_pe *pe) {
@@ -285,7 +273,7 @@ static wfc_status add_alike(build *b, const shared *s, const wfc_be_layer *l, ui
         const wfc_be_init *like = &s->like[i];
         wfc_prog_data d = b->data.data[s->data_first + i];
         if (like->kind == WFC_BE_DATA_WEIGHTS) {
-            if (weights_by_tile(b->be, l))
+            if (wfc_be_weights_by_tile(b->be, l))
                 WFC_TRY(fill_weights(b, l, need, d.bytes, &d.bulk_offset));
             else
                 WFC_TRY(find_weights(b, l, row, col, need, d.bytes, l->sparse.chosen ? 1 + s->data_first : 0,

@@ -38,20 +38,6 @@ static void put_map(wfc_be_facts *f, const wfc_be_box *result, const wfc_be_box 
     }
 }
 
-static int node_of(const wfc_be_layer *l, wfc_value v) {
-    for (uint32_t i = 0; i < l->node_count; i++) {
-        if (wfc_value_eq(l->nodes[i], v)) return (int)i;
-    }
-    return -1;
-}
-
-static int edge_of(const wfc_be_layer *l, wfc_value user, uint32_t operand) {
-    for (uint32_t e = 0; e < l->edge_count; e++) {
-        if (wfc_value_eq(l->edges[e].user, user) && l->edges[e].operand == operand) return (int)e;
-    }
-    return -1;
-}
-
 static void put_nodes(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, wfc_be_facts *f) {
     for (uint32_t i = 0; i < l->node_count; i++) {
         const wfc_node *n = wfc_ir_node_c(be->g, l->nodes[i]);
@@ -60,7 +46,7 @@ static void put_nodes(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need
         put_offset(f, &need->hull[i], &need->node[i]);
         for (uint32_t k = 0; k < n->operand_count; k++) {
             wfc_value o = wfc_ir_operand(be->g, l->nodes[i], k);
-            int j = node_of(l, o), e = edge_of(l, l->nodes[i], k);
+            int j = wfc_be_node_at(l, o), e = wfc_be_edge_at(l, l->nodes[i], k);
             if (j < 0 && e < 0) continue;
             const wfc_be_box *at = j >= 0 ? &need->hull[j] : &need->edge[e];
             if (n->op == WFC_CORE_MAP)

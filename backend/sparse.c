@@ -9,9 +9,7 @@ typedef struct fullest {
     bool found;
 } fullest;
 
-/* Whether operand b walks axes of the result other than the dealt one: then PEs of one column and contraction part
- * differ from tile to tile. */
-static bool by_tile(const wfc_be *be, const wfc_be_layer *l) {
+bool wfc_be_weights_by_tile(const wfc_be *be, const wfc_be_layer *l) {
     const wfc_node *n = wfc_ir_node_c(be->g, l->nodes[0]);
     const wfc_node *w = wfc_ir_node_c(be->g, wfc_ir_operand(be->g, l->nodes[0], 1));
     for (unsigned d = 0; d < w->shape.rank; d++) {
@@ -36,7 +34,7 @@ static bool no_tile(const wfc_be *be, const wfc_be_layer *l) {
 
 /* Runs in a scratch arena: boxes of thousands of PEs are of no use later. */
 static wfc_status scan_rows(wfc_be *be, const wfc_be_layer *l, fullest *out) {
-    bool all = by_tile(be, l);
+    bool all = wfc_be_weights_by_tile(be, l);
     float *scratch = NULL;
     uint64_t room = 0;
     wfc_status st = WFC_OK;

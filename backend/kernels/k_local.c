@@ -73,20 +73,6 @@ static wfc_status walk_desc(wfc_be_local *k, const wfc_be_box *iter, const wfc_b
     return wfc_be_asm_status(k->b->a);
 }
 
-static int index_of(const wfc_be_layer *l, wfc_value v) {
-    for (uint32_t i = 0; i < l->node_count; i++) {
-        if (wfc_value_eq(l->nodes[i], v)) return (int)i;
-    }
-    return -1;
-}
-
-static int edge_of(const wfc_be_layer *l, wfc_value user, uint32_t operand) {
-    for (uint32_t e = 0; e < l->edge_count; e++) {
-        if (wfc_value_eq(l->edges[e].user, user) && l->edges[e].operand == operand) return (int)e;
-    }
-    return -1;
-}
-
 /* The part of a constant that a box of a map needs, as an array with its data. */
 static wfc_be_box const_box(const wfc_node *c, const wfc_be_box *iter) {
     wfc_be_box b = {.rank = c->shape.rank, .list_axis = -1};
@@ -141,12 +127,12 @@ static wfc_status place_const(wfc_be_local *k, wfc_value v, uint32_t node, wfc_b
 
 static wfc_status operand_place(wfc_be_local *k, uint32_t node, uint32_t operand, wfc_be_site *out) {
     wfc_value user = k->l->nodes[node], v = wfc_ir_operand(k->be->g, user, operand);
-    int i = index_of(k->l, v);
+    int i = wfc_be_node_at(k->l, v);
     if (i >= 0) {
         *out = k->value[i];
         return WFC_OK;
     }
-    int e = edge_of(k->l, user, operand);
+    int e = wfc_be_edge_at(k->l, user, operand);
     if (e >= 0) {
         *out = k->edge[e];
         return WFC_OK;
@@ -209,13 +195,13 @@ wfc_status wfc_be_border(wfc_be_local *k, uint32_t node) {
 static bool reusable(const wfc_be_local *k, uint32_t node, wfc_be_site *out) {
     const wfc_node *n = wfc_ir_node_c(k->be->g, k->l->nodes[node]);
     for (uint32_t o = 0; o < n->operand_count; o++) {
-        int i = index_of(k->l, wfc_ir_operand(k->be->g, k->l->nodes[node], o));
+        int i = wfc_be_node_at(k->l, wfc_ir_operand(k->be->g, k->l->nodes[node], o));
         if (i < 0 || !same_box(&k->value[i].box, &k->need->hull[node])) continue;
         uint32_t uses = 0;
         for (uint32_t j = 0; j < k->l->node_count; j++) {
             const wfc_node *m = wfc_ir_node_c(k->be->g, k->l->nodes[j]);
             for (uint32_t q = 0; q < m->operand_count; q++)
-                uses += index_of(k->l, wfc_ir_operand(k->be->g, k->l->nodes[j], q)) == i;
+                uses += wfc_be_node_at(k->l, wfc_ir_operand(k->be->g, k->l->nodes[j], q)) == i;
         }
         if (uses != 1) continue;
         *out = k->value[i];
