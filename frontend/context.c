@@ -1,6 +1,7 @@
 /* Values, attributes and failures as converters see them; see convert.h. */
 #include "frontend/convert.h"
 #include "frontend/names.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +70,12 @@ void wfc_fe_shape(const wfc_fe_ctx *c, const wfc_fe_value *v, uint8_t *rank, int
 }
 
 wfc_dtype wfc_fe_value_dtype(const wfc_fe_ctx *c, const wfc_fe_value *v) {
-    return (wfc_dtype)(v->state == WFC_FE_CONST ? v->konst.dtype : wfc_ir_node_c(c->g, v->ir)->dtype);
+    (void)c;
+    return (wfc_dtype)(v->state == WFC_FE_CONST ? v->konst.dtype : v->dtype);
+}
+
+uint8_t wfc_fe_kind(wfc_dtype t) {
+    return t == WFC_BOOL ? WFC_FE_BOOLS : wfc_dtype_is_float(t) ? WFC_FE_FLOATS : WFC_FE_INTS;
 }
 
 wfc_status wfc_fe_const_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const **out) {
@@ -108,37 +114,84 @@ wfc_status wfc_fe_const_to_ir(wfc_fe_ctx *c, wfc_fe_value *v) {
     return v->producer == UINT32_MAX ? WFC_OK : wfc_ir_add_loc(c->g, v->ir, c->nodes[v->producer].loc);
 }
 
-static wfc_status check_ir_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v) {
-    wfc_shape shape;
-    if (v->konst.dtype != WFC_F32)
-        return wfc_fe_unsupported(c, n, "input %u ('%s') is %s; only float32 is computed at run time", k, v->name,
-                                  wfc_dtype_name((wfc_dtype)v->konst.dtype));
-    return wfc_fe_ir_shape(c, n, v->konst.rank, v->konst.dims, &shape);
+static wfc_status check_type(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v) {
+    wfc_dtype t = wfc_fe_value_dtype(c, v);
+    uint8_t types = n->op->types ? n->op->types : WFC_FE_FLOATS;
+    if (types & wfc_fe_kind(t)) return WFC_OK;
+    return wfc_fe_unsupported(c, n, "input %u ('%s') is %s, which this operator does not compute on", k, v->name,
+                              wfc_fe_dtype_code_name(wfc_fe_dtype_code(t)));
+}
+
+/* The elements of a constant as float32, exactly where they are integers. */
+static wfc_status widen(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v, const void **out) {
+    const wfc_fe_const *t = &v->konst;
+    wfc_dtype type = (wfc_dtype)t->dtype;
+    void *bytes;
+    if (type == WFC_F32) {
+        *out = t->bytes;
+        return WFC_OK;
+    }
+    WFC_TRY(wfc_fe_model_alloc(c->model, n->loc, t->elems * sizeof(float), &bytes));
+    for (uint64_t i = 0; i < t->elems; i++) {
+        if (wfc_dtype_is_float(type)) {
+            wfc_dtype_set(WFC_F32, bytes, i, wfc_dtype_get(type, t->bytes, i));
+            continue;
+        }
+        int64_t e = wfc_fe_get_int(t, i);
+        if (e < -WFC_FE_EXACT || e > WFC_FE_EXACT)
+            return wfc_fe_unsupported(c, n, "input %u ('%s') holds %lld; integers up to 2^24 are exact on the PEs", k,
+                                      v->name, (long long)e);
+        ((float *)bytes)[i] = (float)e;
+    }
+    *out = bytes;
+    return WFC_OK;
+}
+
+/* While folding: the constant under a shape, in its own type; 16-bit floats as float32, which holds them. */
+static wfc_status folding_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v,
+                                const wfc_shape *shape, wfc_value *out) {
+    wfc_dtype t = (wfc_dtype)v->konst.dtype;
+    const void *bytes = v->konst.bytes;
+    if (t == WFC_F16 || t == WFC_BF16) {
+        WFC_TRY(widen(c, n, k, v, &bytes));
+        t = WFC_F32;
+    }
+    return wfc_ir_add_const(c->g, c->diag, NULL, t, shape, bytes, false, out);
 }
 
 wfc_status wfc_fe_ir_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value *out) {
     wfc_fe_value *v = wfc_fe_input(c, n, k);
+    wfc_shape shape;
+    const void *bytes;
     if (!v) return wfc_fe_invalid(c, n, "input %u may not be left out", k);
-    if (v->state == WFC_FE_CONST) {
-        WFC_TRY(check_ir_const(c, n, k, v));
-        WFC_TRY(wfc_fe_const_to_ir(c, v));
-    }
-    *out = v->ir;
-    return WFC_OK;
+    WFC_TRY(check_type(c, n, k, v));
+    *out = v->state == WFC_FE_CONST ? v->f32 : v->ir;
+    if (v->state != WFC_FE_CONST || (v->has_f32 && !c->folding)) return WFC_OK;
+    WFC_TRY(wfc_fe_ir_shape(c, n, v->konst.rank, v->konst.dims, &shape));
+    if (c->folding) return folding_input(c, n, k, v, &shape, out);
+    WFC_TRY(widen(c, n, k, v, &bytes));
+    WFC_TRY(wfc_ir_add_const(c->g, c->diag, v->name, WFC_F32, &shape, bytes, false, out));
+    v->f32 = *out;
+    v->has_f32 = true;
+    return v->producer == UINT32_MAX ? WFC_OK : wfc_ir_add_loc(c->g, *out, c->nodes[v->producer].loc);
 }
 
 wfc_status wfc_fe_ir_input_as(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, uint8_t rank, const int64_t *dims,
                               wfc_value *out) {
     wfc_fe_value *v = wfc_fe_input(c, n, k);
     wfc_shape shape;
+    const void *bytes;
     if (!v) return wfc_fe_invalid(c, n, "input %u may not be left out", k);
     WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
     if (v->state == WFC_FE_CONST) {
         bool same = v->konst.rank == rank && !memcmp(v->konst.dims, dims, sizeof *dims * rank);
         if (same) return wfc_fe_ir_input(c, n, k, out);
-        WFC_TRY(check_ir_const(c, n, k, v));
-        return wfc_ir_add_const(c->g, c->diag, v->name, WFC_F32, &shape, v->konst.bytes, false, out);
+        WFC_TRY(check_type(c, n, k, v));
+        if (c->folding) return folding_input(c, n, k, v, &shape, out);
+        WFC_TRY(widen(c, n, k, v, &bytes));
+        return wfc_ir_add_const(c->g, c->diag, v->name, WFC_F32, &shape, bytes, false, out);
     }
+    WFC_TRY(check_type(c, n, k, v));
     *out = v->ir;
     if (wfc_shape_eq(&shape, &wfc_ir_node_c(c->g, *out)->shape)) return WFC_OK;
     return wfc_ir_add_reshape(c->g, c->diag, NULL, *out, &shape, out);
@@ -173,16 +226,27 @@ static wfc_fe_value *output(const wfc_fe_ctx *c, const wfc_fe_node *n, unsigned 
     return k < n->out_count && n->out[k] != UINT32_MAX ? &c->values[n->out[k]] : NULL;
 }
 
-wfc_status wfc_fe_set_ir(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value v) {
+wfc_status wfc_fe_set_typed(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_dtype t, wfc_value v) {
     wfc_fe_value *o = output(c, n, k);
     if (!o) return WFC_OK;
     const wfc_shape *s = &wfc_ir_node_c(c->g, v)->shape;
     if (wfc_shape_elems(s) > WFC_FE_MAX_ELEMS)
         return wfc_fe_unsupported(c, n, "a result of more than %d elements", (int)WFC_FE_MAX_ELEMS);
+    bool overflows = c->guarded;
+    for (unsigned i = 0; i < n->in_count; i++) {
+        const wfc_fe_value *x = wfc_fe_input(c, n, i);
+        overflows |= x && x->state == WFC_FE_RUNTIME && x->overflows;
+    }
     o->state = WFC_FE_RUNTIME;
+    o->dtype = (uint8_t)t;
+    o->overflows = overflows && !wfc_dtype_is_float(t);
     o->has_ir = true;
     o->ir = v;
     return WFC_OK;
+}
+
+wfc_status wfc_fe_set_ir(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value v) {
+    return wfc_fe_set_typed(c, n, k, (wfc_dtype)c->result, v);
 }
 
 wfc_status wfc_fe_set_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const *v) {
@@ -194,7 +258,8 @@ wfc_status wfc_fe_set_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc
 }
 
 wfc_status wfc_fe_set_same(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v) {
-    return v->state == WFC_FE_CONST ? wfc_fe_set_const(c, n, k, &v->konst) : wfc_fe_set_ir(c, n, k, v->ir);
+    return v->state == WFC_FE_CONST ? wfc_fe_set_const(c, n, k, &v->konst)
+                                    : wfc_fe_set_typed(c, n, k, (wfc_dtype)v->dtype, v->ir);
 }
 
 wfc_status wfc_fe_new_const(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, uint8_t rank, const int64_t *dims,
@@ -211,15 +276,54 @@ wfc_status wfc_fe_new_const(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, ui
     return WFC_OK;
 }
 
+/* Element type of a map in the IR. */
+static wfc_dtype ir_type(const wfc_fe_ctx *c, wfc_dtype t) {
+    return !c->folding || t == WFC_F16 || t == WFC_BF16 ? WFC_F32 : t;
+}
+
+wfc_status wfc_fe_map_typed(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, const char *expr,
+                            const wfc_value *operands, uint32_t count, wfc_value *out) {
+    return wfc_ir_add_map_text(c->g, c->diag, wfc_fe_name(c, n), ir_type(c, t), expr, operands, count, out);
+}
+
+wfc_status wfc_fe_map_params(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, const char *expr, const double *params,
+                             const wfc_value *operands, uint32_t count, wfc_value *out) {
+    wfc_buf text = {0};
+    for (const char *p = expr; *p; p++) {
+        if (*p >= 'P' && *p <= 'Z')
+            wfc_buf_printf(&text, isnan(params[*p - 'P']) ? "nan" : "%a", params[*p - 'P']);
+        else
+            wfc_buf_printf(&text, "%c", *p);
+    }
+    wfc_status s = text.failed ? wfc_fail_memory(c->diag) : wfc_fe_map_typed(c, n, t, text.data, operands, count, out);
+    wfc_buf_deinit(&text);
+    return s;
+}
+
 wfc_status wfc_fe_map(wfc_fe_ctx *c, const wfc_fe_node *n, const char *expr, const wfc_value *operands, uint32_t count,
                       wfc_value *out) {
-    return wfc_ir_add_map_text(c->g, c->diag, wfc_fe_name(c, n), WFC_F32, expr, operands, count, out);
+    return wfc_fe_map_typed(c, n, (wfc_dtype)c->result, expr, operands, count, out);
 }
 
 wfc_status wfc_fe_map_expr(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_expr_node *nodes, uint16_t node_count,
                            const wfc_value *operands, uint32_t count, wfc_value *out) {
     wfc_expr e = {.count = node_count, .nodes = nodes};
-    return wfc_ir_add_map(c->g, c->diag, wfc_fe_name(c, n), WFC_F32, &e, operands, count, out);
+    return wfc_ir_add_map(c->g, c->diag, wfc_fe_name(c, n), ir_type(c, (wfc_dtype)c->result), &e, operands, count, out);
+}
+
+wfc_status wfc_fe_guard(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, wfc_value *v) {
+    if (c->folding || wfc_fe_kind(t) != WFC_FE_INTS) return WFC_OK;
+    unsigned bytes = wfc_dtype_bytes(t);
+    if (bytes > 1) { /* two 8-bit numbers cannot make more than 2^24 */
+        WFC_TRY(wfc_fe_map(c, n, "select(le(abs(a),16777216),a,nan)", v, 1, v));
+        c->guarded = true;
+    }
+    if (bytes > 2) return WFC_OK;
+    bool is_signed = t == WFC_I8 || t == WFC_I16;
+    char text[96];
+    double span = bytes == 1 ? 256 : 65536, low = is_signed ? span / 2 : 0;
+    snprintf(text, sizeof text, "sub(a,mul(floor(mul(add(a,%.0f),%.17g)),%.0f))", low, 1 / span, span);
+    return wfc_fe_map(c, n, text, v, 1, v);
 }
 
 /* --- attributes -------------------------------------------------------------------------------------------------- */

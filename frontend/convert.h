@@ -8,26 +8,35 @@
 #include "frontend/model.h"
 
 enum {
-    WFC_FE_NEWEST_OPSET = 23,    /* newest version of the default domain whose changes we have read */
-    WFC_FE_MAX_LISTED = 10000,   /* lines in the list of what is not supported; more are counted */
-    WFC_FE_VARIADIC = 0xffff,    /* max_in: any number */
-    WFC_FE_MAX_ELEMS = INT32_MAX /* elements of one run-time tensor */
+    WFC_FE_NEWEST_OPSET = 23,     /* newest version of the default domain whose changes we have read */
+    WFC_FE_MAX_LISTED = 10000,    /* lines in the list of what is not supported; more are counted */
+    WFC_FE_VARIADIC = 0xffff,     /* max_in: any number */
+    WFC_FE_MAX_ELEMS = INT32_MAX, /* elements of one run-time tensor */
+    WFC_FE_EXACT = 1 << 24        /* largest integer at run time */
 };
 
 typedef enum wfc_fe_state {
     WFC_FE_UNSET = 0,
     WFC_FE_CONST,   /* `konst` holds it */
-    WFC_FE_RUNTIME, /* `ir` holds it; float32 */
+    WFC_FE_RUNTIME, /* `ir` holds it, as float32 whatever its own type is (below) */
     WFC_FE_POISON   /* made by a node that was refused: nothing is known */
 } wfc_fe_state;
+
+/* Element types at run time. The PEs compute in float32. float16, bfloat16 and float64 are float32 in between; a bool
+ * is 0 or 1; an integer is a float32 without fraction, exact up to 2^24 in magnitude. What arithmetic would make larger
+ * becomes NaN (wfc_fe_guard), which the edge refuses in an integer: an overflow fails the run, it gives no answer. */
+enum { WFC_FE_FLOATS = 1, WFC_FE_INTS = 2, WFC_FE_BOOLS = 4, WFC_FE_NUMBERS = 3, WFC_FE_ANY = 7 };
 
 typedef struct wfc_fe_value {
     const char *name; /* raw ONNX name */
     uint8_t state;
+    uint8_t dtype;    /* run time: the element type that ONNX gives it */
+    bool overflows;   /* run time: an integer that may be NaN, or a bool made of one */
+    bool has_f32;     /* constant: `f32` is the IR constant that run-time operators read */
     bool initialized; /* an initializer gives it */
     bool has_ir;      /* `ir` is set (a constant gets one at its first use at run time) */
     wfc_fe_const konst;
-    wfc_value ir;
+    wfc_value ir, f32;
     uint32_t uses;                    /* by nodes and graph outputs */
     uint32_t other_uses;              /* of `uses`, those where the value itself is data (not a shape, axes, ...) */
     uint32_t producer;                /* node index, UINT32_MAX: input or initializer */
@@ -61,6 +70,10 @@ typedef struct wfc_fe_ctx {
     wfc_arena arena;   /* locations */
     wfc_buf refusals;  /* lines of the list of unsupported nodes */
     uint32_t refusal_count;
+    /* of the node that is converted now: */
+    bool folding;   /* all of its inputs are constants, `g` is a scratch graph: values have their own types there */
+    bool guarded;   /* its result may overflow */
+    uint8_t result; /* wfc_dtype of results unless the converter says otherwise: that of its first input */
 } wfc_fe_ctx;
 
 /* One ONNX operator. The attribute list holds "name:kind" separated by blanks, kind i f s t I F S (one or many
@@ -71,6 +84,7 @@ struct wfc_fe_op {
     uint32_t static_inputs; /* bit k: input k only says a shape, axes or the like, and must be known at import */
     const char *attributes;
     wfc_status (*convert)(wfc_fe_ctx *c, wfc_fe_node *n);
+    uint8_t types; /* WFC_FE_FLOATS ...: what wfc_fe_ir_input may read; 0: floats */
 };
 /* The table of ops_table.c; NULL when there is none of that name. "ai.onnx" is the default domain "". */
 const wfc_fe_op *wfc_fe_find_op(const char *domain, const char *name);
@@ -89,7 +103,8 @@ wfc_fe_value *wfc_fe_input(const wfc_fe_ctx *c, const wfc_fe_node *n, unsigned k
 WFC_MUST_USE wfc_status wfc_fe_const_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const **out);
 /* Input k as integers (int32 or int64 constant of rank 0 or 1); *out malloc'ed. Left out: *out NULL, *count 0. */
 WFC_MUST_USE wfc_status wfc_fe_int_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, int64_t **out, size_t *count);
-/* Input k as a run-time float32 value; a constant becomes an IR const at its first use. */
+/* Input k as a run-time value, float32 in the IR; a constant becomes an IR const at its first use. Element types that
+ * the record does not list are WFC_ERR_UNSUPPORTED. While folding: a constant of its own type. */
 WFC_MUST_USE wfc_status wfc_fe_ir_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value *out);
 /* The same under another shape of as many elements: a constant in place, a run-time value by a reshape. */
 WFC_MUST_USE wfc_status wfc_fe_ir_input_as(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, uint8_t rank, const int64_t *dims,
@@ -102,6 +117,8 @@ bool wfc_fe_all_const(const wfc_fe_ctx *c, const wfc_fe_node *n);
 
 /* Sets output k (ignored when left out). */
 WFC_MUST_USE wfc_status wfc_fe_set_ir(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value v);
+/* The same, of another element type than the node's first input. */
+WFC_MUST_USE wfc_status wfc_fe_set_typed(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_dtype t, wfc_value v);
 WFC_MUST_USE wfc_status wfc_fe_set_const(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_const *v);
 /* Output k is the same value as input 0. */
 WFC_MUST_USE wfc_status wfc_fe_set_same(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_value *v);
@@ -118,9 +135,21 @@ WFC_MUST_USE wfc_status wfc_fe_ir_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t r
 /* Axis in -rank..rank-1 (or rank where `past_end`) to 0..; WFC_ERR_INPUT otherwise. */
 WFC_MUST_USE wfc_status wfc_fe_axis(wfc_fe_ctx *c, const wfc_fe_node *n, int64_t axis, unsigned rank, bool past_end,
                                     unsigned *out);
-/* A map named after the node, float32: operands a, b, c of the text. */
+/* A map named after the node, of the node's result type: operands a, b, c of the text. */
 WFC_MUST_USE wfc_status wfc_fe_map(wfc_fe_ctx *c, const wfc_fe_node *n, const char *expr, const wfc_value *operands,
                                    uint32_t count, wfc_value *out);
+/* The same of element type t (float32 in the IR at run time). */
+WFC_MUST_USE wfc_status wfc_fe_map_typed(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, const char *expr,
+                                         const wfc_value *operands, uint32_t count, wfc_value *out);
+/* The same with numbers in place of the capital letters P, Q, R, ... of the text: params[0], params[1], ... */
+WFC_MUST_USE wfc_status wfc_fe_map_params(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, const char *expr,
+                                          const double *params, const wfc_value *operands, uint32_t count,
+                                          wfc_value *out);
+/* Behind integer arithmetic: *v, exact where its magnitude is at most 2^24, becomes what type t holds: 8 and 16 bits
+ * wrap, of wider types what is above 2^24 becomes NaN. Nothing for other types and while folding. */
+WFC_MUST_USE wfc_status wfc_fe_guard(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, wfc_value *v);
+/* WFC_FE_FLOATS, WFC_FE_INTS or WFC_FE_BOOLS. */
+uint8_t wfc_fe_kind(wfc_dtype t);
 
 /* The same from nodes, for expressions with constants that have no exact text. */
 WFC_MUST_USE wfc_status wfc_fe_map_expr(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_expr_node *nodes, uint16_t node_count,

@@ -1,5 +1,6 @@
 /* The import: file -> names -> order -> one converter per node -> IR. */
 #include "frontend/convert.h"
+#include "frontend/fold.h"
 #include "frontend/inputs.h"
 #include "frontend/names.h"
 #include <string.h>
@@ -26,8 +27,13 @@ static wfc_status convert_node(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_status status = WFC_OK;
     bool blind = n->refused || reads_poison(c, n);
     if (!blind) {
+        const wfc_fe_value *first_input = wfc_fe_input(c, n, 0);
         size_t first = c->g->nodes.count;
-        status = n->op->convert(c, n);
+        bool done = false;
+        c->guarded = false;
+        c->result = (uint8_t)(first_input ? wfc_fe_value_dtype(c, first_input) : WFC_F32);
+        if (wfc_fe_can_fold(c, n)) status = wfc_fe_fold_node(c, n, &done);
+        if (status == WFC_OK && !done) status = n->op->convert(c, n);
         if (status == WFC_OK) return add_locs(c, n, first);
         if (status != WFC_ERR_UNSUPPORTED) return status;
     }

@@ -168,17 +168,21 @@ static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInf
                      "'INPUT[AXIS]=N'");
         return WFC_OK;
     }
-    if (t->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) {
+    wfc_dtype type;
+    if (!wfc_fe_dtype(t->elem_type, &type)) {
         char reason[96];
-        snprintf(reason, sizeof reason, "%s; only float32 inputs are supported at run time",
+        snprintf(reason, sizeof reason, "%s; only numbers and bools are supported at run time",
                  wfc_fe_dtype_code_name(t->elem_type));
         refuse_value(c, "input", v->name, reason);
         return WFC_OK;
     }
+    if (type == WFC_F64 && v->uses)
+        wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0120", v->name, "float64 is computed in float32 on the PEs");
     wfc_shape shape = {.rank = (uint8_t)t->shape->n_dim};
     for (unsigned i = 0; i < shape.rank; i++) shape.dims[i] = (uint32_t)dims[i];
     WFC_TRY(wfc_ir_add_input(c->g, c->diag, v->name, WFC_F32, &shape, v->name, (uint8_t)t->elem_type, &v->ir));
     v->state = WFC_FE_RUNTIME;
+    v->dtype = (uint8_t)type;
     v->has_ir = true;
     return WFC_OK;
 }
@@ -204,13 +208,15 @@ wfc_status wfc_fe_placeholder(wfc_fe_ctx *c, wfc_fe_value *v) {
     int64_t dims[WFC_IR_MAX_RANK];
     uint64_t elems;
     v->state = WFC_FE_POISON;
-    if (!t || !t->shape || t->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) return WFC_OK;
+    wfc_dtype type;
+    if (!t || !t->shape || !wfc_fe_dtype(t->elem_type, &type)) return WFC_OK;
     if (t->shape->n_dim > WFC_IR_MAX_RANK || !declared_shape(c, v->name, t, NULL, dims)) return WFC_OK;
     if (!wfc_fe_elems(dims, t->shape->n_dim, WFC_FE_MAX_ELEMS, &elems) || !elems) return WFC_OK;
     wfc_shape shape = {.rank = (uint8_t)t->shape->n_dim};
     for (unsigned i = 0; i < shape.rank; i++) shape.dims[i] = (uint32_t)dims[i];
     WFC_TRY(wfc_ir_add_input(c->g, c->diag, NULL, WFC_F32, &shape, v->name, 1, &v->ir));
     v->state = WFC_FE_RUNTIME;
+    v->dtype = (uint8_t)type;
     v->has_ir = true;
     return WFC_OK;
 }

@@ -103,7 +103,13 @@ static wfc_status binary(wfc_fe_ctx *c, wfc_fe_node *n, char op) {
     WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x[0]));
     WFC_TRY(wfc_fe_ir_input_as(c, n, 1, rb, db, &x[1]));
+    wfc_dtype t = wfc_fe_value_dtype(c, a);
+    /* Cut off towards 0: a rounded a / b cannot reach the next whole number below 2^24, but the product with a rounded
+     * reciprocal, by which the backend divides by literals, can; so the divisor is kept from being one. */
+    if (op == '/' && wfc_fe_kind(t) == WFC_FE_INTS)
+        text = "t0=div(a,add(b,mul(a,0))); select(lt(t0,0),ceil(t0),floor(t0))";
     WFC_TRY(wfc_fe_map(c, n, text, x, 2, &y));
+    WFC_TRY(wfc_fe_guard(c, n, t, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
@@ -122,7 +128,11 @@ static wfc_status convert_div(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 #define RESTRICTION "float32 at run time; any number type between constants"
 #define ATTRIBUTES "broadcast:i axis:i consumed_inputs:I"
-const wfc_fe_op wfc_fe_op_add = {{"", "Add", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_add};
-const wfc_fe_op wfc_fe_op_sub = {{"", "Sub", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_sub};
-const wfc_fe_op wfc_fe_op_mul = {{"", "Mul", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_mul};
-const wfc_fe_op wfc_fe_op_div = {{"", "Div", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_div};
+const wfc_fe_op wfc_fe_op_add = {
+    {"", "Add", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_add, WFC_FE_NUMBERS};
+const wfc_fe_op wfc_fe_op_sub = {
+    {"", "Sub", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_sub, WFC_FE_NUMBERS};
+const wfc_fe_op wfc_fe_op_mul = {
+    {"", "Mul", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_mul, WFC_FE_NUMBERS};
+const wfc_fe_op wfc_fe_op_div = {
+    {"", "Div", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_div, WFC_FE_NUMBERS};

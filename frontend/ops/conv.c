@@ -105,4 +105,5 @@ const wfc_fe_op wfc_fe_op_conv = {
     1,
     0,
     "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I",
-    convert_conv};
+    convert_conv,
+    WFC_FE_FLOATS};

@@ -152,18 +152,19 @@ static wfc_status convert_dropout(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 #define UNARY_ATTRIBUTES "consumed_inputs:I"
 const wfc_fe_op wfc_fe_op_relu = {
-    {"", "Relu", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_relu};
+    {"", "Relu", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_relu, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_tanh = {
-    {"", "Tanh", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_tanh};
+    {"", "Tanh", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_tanh, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_sigmoid = {
-    {"", "Sigmoid", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_sigmoid};
+    {"", "Sigmoid", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_sigmoid, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "float32; the bounds are constants"},
                                   1,
                                   3,
                                   1,
                                   0,
                                   "min:f max:f consumed_inputs:I",
-                                  convert_clip};
+                                  convert_clip,
+                                  WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_neg = {
     {"", "Neg", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any number type of constants"},
     1,
@@ -171,20 +172,23 @@ const wfc_fe_op wfc_fe_op_neg = {
     1,
     0,
     UNARY_ATTRIBUTES,
-    convert_neg};
+    convert_neg,
+    WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_hardsigmoid = {{"", "HardSigmoid", 1, WFC_FE_NEWEST_OPSET, "float32"},
                                          1,
                                          1,
                                          1,
                                          0,
                                          "alpha:f beta:f consumed_inputs:I",
-                                         convert_hardsigmoid};
+                                         convert_hardsigmoid,
+                                         WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_hardswish = {
-    {"", "HardSwish", 14, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_hardswish};
+    {"", "HardSwish", 14, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_hardswish, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_dropout = {{"", "Dropout", 1, WFC_FE_NEWEST_OPSET, "not in training mode"},
                                      1,
                                      3,
                                      2,
                                      3u << 1,
                                      "ratio:f seed:i is_test:i consumed_inputs:I",
-                                     convert_dropout};
+                                     convert_dropout,
+                                     WFC_FE_ANY};

@@ -103,4 +103,5 @@ const wfc_fe_op wfc_fe_op_batchnorm = {
     1,
     0,
     "epsilon:f momentum:f is_test:i spatial:i training_mode:i consumed_inputs:I",
-    convert_batchnorm};
+    convert_batchnorm,
+    WFC_FE_FLOATS};

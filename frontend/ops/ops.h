@@ -6,10 +6,13 @@
 
 /* X(record suffix), sorted by the operator's name. */
 #define WFC_FE_OPS(X)                                                                                                  \
+    X(abs)                                                                                                             \
     X(add)                                                                                                             \
     X(averagepool)                                                                                                     \
     X(batchnorm)                                                                                                       \
     X(cast)                                                                                                            \
+    X(ceil)                                                                                                            \
+    X(celu)                                                                                                            \
     X(clip)                                                                                                            \
     X(concat)                                                                                                          \
     X(constant)                                                                                                        \
@@ -17,21 +20,33 @@
     X(conv)                                                                                                            \
     X(div)                                                                                                             \
     X(dropout)                                                                                                         \
+    X(elu)                                                                                                             \
+    X(erf)                                                                                                             \
+    X(exp)                                                                                                             \
     X(expand)                                                                                                          \
     X(flatten)                                                                                                         \
+    X(floor)                                                                                                           \
     X(gather)                                                                                                          \
+    X(gelu)                                                                                                            \
     X(gemm)                                                                                                            \
     X(globalaveragepool)                                                                                               \
     X(globalmaxpool)                                                                                                   \
     X(hardsigmoid)                                                                                                     \
     X(hardswish)                                                                                                       \
     X(identity)                                                                                                        \
+    X(isinf)                                                                                                           \
+    X(isnan)                                                                                                           \
+    X(leaky_relu)                                                                                                      \
+    X(log)                                                                                                             \
     X(matmul)                                                                                                          \
     X(maxpool)                                                                                                         \
+    X(mish)                                                                                                            \
     X(mul)                                                                                                             \
     X(neg)                                                                                                             \
+    X(not )                                                                                                            \
     X(pad)                                                                                                             \
     X(range)                                                                                                           \
+    X(reciprocal)                                                                                                      \
     X(reduce_max)                                                                                                      \
     X(reduce_mean)                                                                                                     \
     X(reduce_min)                                                                                                      \
@@ -39,13 +54,21 @@
     X(reduce_sum)                                                                                                      \
     X(relu)                                                                                                            \
     X(reshape)                                                                                                         \
+    X(round)                                                                                                           \
+    X(selu)                                                                                                            \
     X(shape)                                                                                                           \
+    X(shrink)                                                                                                          \
     X(sigmoid)                                                                                                         \
+    X(sign)                                                                                                            \
     X(slice)                                                                                                           \
     X(softmax)                                                                                                         \
+    X(softplus)                                                                                                        \
+    X(softsign)                                                                                                        \
+    X(sqrt)                                                                                                            \
     X(squeeze)                                                                                                         \
     X(sub)                                                                                                             \
     X(tanh)                                                                                                            \
+    X(thresholded_relu)                                                                                                \
     X(transpose)                                                                                                       \
     X(unsqueeze)
 

@@ -114,4 +114,5 @@ const wfc_fe_op wfc_fe_op_pad = {
     1,
     1u << 1 | 1u << 3,
     "mode:s pads:I paddings:I value:f",
-    convert_pad};
+    convert_pad,
+    WFC_FE_ANY};

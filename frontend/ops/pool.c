@@ -122,7 +122,8 @@ const wfc_fe_op wfc_fe_op_maxpool = {
     1,
     0,
     "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I",
-    convert_maxpool};
+    convert_maxpool,
+    WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_averagepool = {
     {"", "AveragePool", 1, WFC_FE_NEWEST_OPSET, "float32; 1 to 3 spatial axes"},
     1,
@@ -130,4 +131,5 @@ const wfc_fe_op wfc_fe_op_averagepool = {
     1,
     0,
     "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I",
-    convert_averagepool};
+    convert_averagepool,
+    WFC_FE_FLOATS};

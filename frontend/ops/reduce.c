@@ -117,14 +117,21 @@ static wfc_status convert_globalmaxpool(wfc_fe_ctx *c, wfc_fe_node *n) {
                                           1,                                                                           \
                                           1u << 1,                                                                     \
                                           "axes:I keepdims:i noop_with_empty_axes:i",                                  \
-                                          convert_##suffix};
+                                          convert_##suffix,                                                            \
+                                          WFC_FE_FLOATS};
 REDUCE(reduce_max, "ReduceMax")
 REDUCE(reduce_mean, "ReduceMean")
 REDUCE(reduce_min, "ReduceMin")
 REDUCE(reduce_prod, "ReduceProd")
 REDUCE(reduce_sum, "ReduceSum")
 
-const wfc_fe_op wfc_fe_op_globalaveragepool = {
-    {"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_globalaveragepool};
+const wfc_fe_op wfc_fe_op_globalaveragepool = {{"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, "float32"},
+                                               1,
+                                               1,
+                                               1,
+                                               0,
+                                               "",
+                                               convert_globalaveragepool,
+                                               WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_globalmaxpool = {
-    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_globalmaxpool};
+    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_globalmaxpool, WFC_FE_FLOATS};

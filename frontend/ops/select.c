@@ -221,7 +221,7 @@ static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_gather = {
-    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 0, "axis:i", convert_gather};
+    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 0, "axis:i", convert_gather, WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_concat = {
     {"", "Concat", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any type between constants"},
     1,
@@ -229,8 +229,15 @@ const wfc_fe_op wfc_fe_op_concat = {
     1,
     0,
     "axis:i",
-    convert_concat};
-const wfc_fe_op wfc_fe_op_slice = {
-    {"", "Slice", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 5, 1, 0x1e, "starts:I ends:I axes:I", convert_slice};
+    convert_concat,
+    WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_slice = {{"", "Slice", 1, WFC_FE_NEWEST_OPSET, "constants only"},
+                                   1,
+                                   5,
+                                   1,
+                                   0x1e,
+                                   "starts:I ends:I axes:I",
+                                   convert_slice,
+                                   WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_expand = {
-    {"", "Expand", 8, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 1u << 1, "", convert_expand};
+    {"", "Expand", 8, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 1u << 1, "", convert_expand, WFC_FE_ANY};

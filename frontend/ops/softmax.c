@@ -21,4 +21,4 @@ static wfc_status convert_softmax(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_softmax = {
-    {"", "Softmax", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "axis:i", convert_softmax};
+    {"", "Softmax", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "axis:i", convert_softmax, WFC_FE_FLOATS};

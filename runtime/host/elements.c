@@ -1,5 +1,6 @@
 #include "runtime/host/elements.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ bool wfc_dtype_of_onnx(unsigned code, wfc_dtype *out) {
 }
 
 bool wfc_convertible(wfc_dtype from, wfc_dtype to) {
-    return from == to || wfc_dtype_is_float(from) == wfc_dtype_is_float(to);
+    return from == to || wfc_dtype_is_float(from) == wfc_dtype_is_float(to) || from == WFC_F32 || to == WFC_F32;
 }
 
 /* An integer as sign and magnitude, so that i64 and u64 both fit. */
@@ -67,16 +68,41 @@ static bool store(wfc_dtype t, void *dst, size_t i, wide w) {
     return true;
 }
 
+/* Whole numbers up to here are all in float32. */
+static const uint64_t k_exact = UINT64_C(1) << 24;
+
+static bool to_f32(void *dst, size_t i, wide w) {
+    if (w.magnitude > k_exact) return false;
+    float f = (float)w.magnitude;
+    ((float *)dst)[i] = w.negative ? -f : f;
+    return true;
+}
+
+static bool from_f32(wfc_dtype to, const void *src, size_t i, void *dst) {
+    float f = ((const float *)src)[i], size = f < 0 ? -f : f;
+    if (!(size <= (float)k_exact) || (float)(uint64_t)size != size) return false;
+    if (to == WFC_BOOL && f != 0 && f != 1) return false;
+    return store(to, dst, i, (wide){f < 0, (uint64_t)size});
+}
+
 size_t wfc_convert(wfc_dtype from, const void *src, wfc_dtype to, void *dst, size_t n) {
     if (from == to && from != WFC_BOOL) { /* bit for bit: NaN payloads stay */
         if (n) memcpy(dst, src, n * wfc_dtype_bytes(from));
         return n;
     }
-    if (wfc_dtype_is_float(from)) {
-        for (size_t i = 0; i < n; i++) wfc_dtype_set(to, dst, i, wfc_dtype_get(from, src, i));
+    if (wfc_dtype_is_float(from) && wfc_dtype_is_float(to)) {
+        for (size_t i = 0; i < n; i++) {
+            double v = wfc_dtype_get(from, src, i);
+            wfc_dtype_set(to, dst, i, v);
+            if (from == WFC_F64 && isfinite(v) && isinf(wfc_dtype_get(to, dst, i))) return i;
+        }
         return n;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!store(to, dst, i, load(from, src, i))) return i;
+    for (size_t i = 0; i < n; i++) {
+        bool fits = wfc_dtype_is_float(from) ? from_f32(to, src, i, dst)
+                    : wfc_dtype_is_float(to) ? to_f32(dst, i, load(from, src, i))
+                                             : store(to, dst, i, load(from, src, i));
+        if (!fits) return i;
+    }
     return n;
 }

@@ -5,6 +5,7 @@
 #include "ir/eval/eval.h"
 #include "passes/pass.h"
 #include "runtime/fast/fast.h"
+#include "runtime/host/elements.h"
 #include "runtime/host/run.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,9 @@ static bool compare(job *j, wfc_tensor *made, const wfc_tensor *expected) {
     return fe_tensors_agree(made, expected, j->why, j->size);
 }
 
-static bool evaluate(job *j) {
+/* Whether the evaluator gets the recorded outputs; *verdict says what became of the case if not. */
+static bool evaluate(job *j, onnx_verdict *verdict) {
+    *verdict = ONNX_WRONG;
     wfc_tensor given[MAX_TENSORS], made[MAX_TENSORS];
     uint32_t count = 0;
     bool ok = true;
@@ -115,12 +118,14 @@ static bool evaluate(job *j) {
         if (n->op != WFC_CORE_INPUT) continue;
         const wfc_tensor *t = data_of(j, n->u.input.host_name, count);
         ok = t && wfc_tensor_init(&given[count], (wfc_dtype)n->dtype, t->rank, t->dims) == WFC_OK;
-        for (uint64_t k = 0; ok && k < wfc_tensor_elems(t); k++)
-            wfc_dtype_set((wfc_dtype)n->dtype, given[count].data, k, wfc_dtype_get((wfc_dtype)t->dtype, t->data, k));
+        size_t elems = ok ? (size_t)wfc_tensor_elems(t) : 0;
+        ok = ok && wfc_convert((wfc_dtype)t->dtype, t->data, (wfc_dtype)n->dtype, given[count].data, elems) == elems;
         count++;
     }
     if (!ok) {
-        snprintf(j->why, j->size, "there is no data for an input");
+        *verdict = ONNX_ERROR;
+        snprintf(j->why, j->size,
+                 "there is no data for an input, or it does not fit the element type that the PEs compute in");
     } else if (j->out.unreadable || j->out.count != j->g.outputs.count) {
         snprintf(j->why, j->size, "the recorded outputs cannot be read");
         ok = false;
@@ -179,7 +184,8 @@ static onnx_verdict run_job(job *j, const char *path) {
                               .bound_count = j->in.unreadable ? 0 : j->in.count};
     wfc_status status = wfc_import_onnx(path, &opt, &j->diag, &j->g, &j->import);
     if (status != WFC_OK) return last_message(j, status == WFC_ERR_UNSUPPORTED ? ONNX_REFUSED : ONNX_ERROR);
-    if (!evaluate(j)) return ONNX_WRONG;
+    onnx_verdict verdict;
+    if (!evaluate(j, &verdict)) return verdict;
     return depends_on_input(&j->g) == NONE ? ONNX_FOLDED : compile(j);
 }
 

@@ -27,12 +27,32 @@ START_TEST(conversion_is_checked_not_wrapped) {
     uint8_t bools[4];
     ck_assert_uint_eq(wfc_convert(WFC_BOOL, odd, WFC_BOOL, bools, 4), 4);
     ck_assert(bools[0] == 0 && bools[1] == 1 && bools[2] == 1 && bools[3] == 1);
-    const double d[] = {0.1, 1e300, NAN};
-    float f[3];
-    ck_assert_uint_eq(wfc_convert(WFC_F64, d, WFC_F32, f, 3), 3);
+    const double d[] = {0.1, HUGE_VAL, NAN, 1e300};
+    float f[4];
+    ck_assert_uint_eq(wfc_convert(WFC_F64, d, WFC_F32, f, 4), 3);
     ck_assert(f[0] == 0.1f && isinf(f[1]) && isnan(f[2]));
-    ck_assert(!wfc_convertible(WFC_F32, WFC_I32) && !wfc_convertible(WFC_I32, WFC_F32));
+    ck_assert(wfc_convertible(WFC_F32, WFC_I32) && wfc_convertible(WFC_I64, WFC_F32));
+    ck_assert(!wfc_convertible(WFC_F16, WFC_I32) && !wfc_convertible(WFC_I32, WFC_F64));
     ck_assert(wfc_convertible(WFC_BOOL, WFC_U8) && wfc_convertible(WFC_F16, WFC_F32));
+}
+END_TEST
+
+/* Integers and bools travel as float32: exact, or refused. */
+START_TEST(integers_as_f32) {
+    const int64_t whole[] = {-16777216, 16777216, 0, 16777217};
+    float f[4];
+    ck_assert_uint_eq(wfc_convert(WFC_I64, whole, WFC_F32, f, 4), 3);
+    ck_assert(f[0] == -16777216.0f && f[1] == 16777216.0f && f[2] == 0.0f);
+    const float back[] = {-5.0f, 255.0f, NAN, 0.5f, 16777218.0f, -0.0f};
+    int64_t i[6];
+    uint8_t u, b;
+    ck_assert_uint_eq(wfc_convert(WFC_F32, back, WFC_I64, i, 6), 2);
+    ck_assert(i[0] == -5 && i[1] == 255);
+    for (unsigned k = 2; k < 5; k++) ck_assert_uint_eq(wfc_convert(WFC_F32, back + k, WFC_I64, i, 1), 0);
+    ck_assert_uint_eq(wfc_convert(WFC_F32, back, WFC_U8, &u, 1), 0);
+    ck_assert(wfc_convert(WFC_F32, back + 1, WFC_U8, &u, 1) == 1 && u == 255);
+    ck_assert(wfc_convert(WFC_F32, back + 5, WFC_BOOL, &b, 1) == 1 && b == 0);
+    ck_assert_uint_eq(wfc_convert(WFC_F32, back, WFC_BOOL, &b, 1), 0);
 }
 END_TEST
 
@@ -272,6 +292,7 @@ int main(void) {
     TCase *c = tcase_create("all");
     tcase_add_test(c, conversion_is_checked_not_wrapped);
     tcase_add_test(c, onnx_codes);
+    tcase_add_test(c, integers_as_f32);
     tcase_add_test(c, words_hold_each_element_once);
     tcase_add_test(c, runs_that_do_not_fit_are_refused);
     tcase_add_test(c, wrong_names_shapes_and_types_are_refused);
