@@ -17,22 +17,23 @@ const wfc_shape *gen_shape(gen *m, wfc_value v) {
     return &wfc_ir_node_c(m->g, v)->shape;
 }
 
-static void at_least(gen *m, gen_match k) {
+void gen_match_at_least(gen *m, gen_match k) {
     if (m->match < k) m->match = k;
 }
 
 /* A node name of the "user", so that messages can be checked to have one. */
-static wfc_status named(gen *m, wfc_value v, const char *kind) {
+wfc_status gen_name(gen *m, wfc_value v, const char *kind) {
     char name[32];
     snprintf(name, sizeof name, "%s_%u", kind, m->names++);
     return wfc_ir_add_loc(m->g, v, name);
 }
 
-static wfc_status constant(gen *m, const wfc_shape *s, wfc_value *out) {
+wfc_status gen_const(gen *m, const wfc_shape *s, wfc_value *out) {
     uint64_t n = wfc_shape_elems(s);
     float *data = wfc_calloc((size_t)n, sizeof *data);
     if (!data) return WFC_ERR_NO_MEMORY;
-    for (uint64_t i = 0; i < n; i++) data[i] = ((float)gen_pick(m, 9) - 4.0f) / 4.0f;
+    for (uint64_t i = 0; i < n; i++)
+        data[i] = m->whole ? (float)gen_pick(m, 3) - 1.0f : ((float)gen_pick(m, 9) - 4.0f) / 4.0f;
     wfc_status st = wfc_ir_add_const(m->g, m->diag, NULL, WFC_F32, s, data, true, out);
     wfc_free(data);
     return st;
@@ -195,9 +196,9 @@ wfc_status gen_map(gen *m, wfc_value x, wfc_value *out) {
     if (gen_chance(m, 65)) {
         unsigned k = gen_pick(m, gen_chance(m, 80) ? 7 : 9);
         if (k == 4 && m->match == GEN_CLOSE) k = 0; /* no jumps where a value may be a little off */
-        at_least(m, unary[k].match);
+        gen_match_at_least(m, unary[k].match);
         WFC_TRY(wfc_ir_add_map_text(m->g, m->diag, NULL, WFC_F32, unary[k].text, &x, 1, out));
-        return named(m, *out, "map");
+        return gen_name(m, *out, "map");
     }
     static const char *const binary[] = {"add(a,b)", "mul(a,b)", "sub(b,a)", "max(add(a,b),0)", "max(a,b)"};
     wfc_shape s = *gen_shape(m, x);
@@ -208,10 +209,10 @@ wfc_status gen_map(gen *m, wfc_value x, wfc_value *out) {
     }
     for (unsigned d = 0; d < s.rank; d++)
         if (gen_chance(m, 50)) s.dims[d] = 1;
-    WFC_TRY(constant(m, &s, &pair[1]));
-    at_least(m, GEN_EXACT);
+    WFC_TRY(gen_const(m, &s, &pair[1]));
+    gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_map_text(m->g, m->diag, NULL, WFC_F32, binary[gen_pick(m, 5)], pair, 2, out));
-    return named(m, *out, "map");
+    return gen_name(m, *out, "map");
 }
 
 static bool broadcasts(const wfc_shape *x, const wfc_shape *y) {
@@ -227,43 +228,61 @@ wfc_status gen_join(gen *m, wfc_value x, wfc_value y, wfc_value *out) {
     wfc_value pair[2] = {x, y};
     *out = x;
     if (!broadcasts(gen_shape(m, x), gen_shape(m, y))) return WFC_OK;
-    at_least(m, GEN_EXACT);
+    gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_map_text(m->g, m->diag, NULL, WFC_F32, text[gen_pick(m, 5)], pair, 2, out));
-    return named(m, *out, "join");
+    return gen_name(m, *out, "join");
 }
 
 /* ---- Reduces ---- */
 
-/* Windows over the last axes: stride, dilation and pads at random, or none that overlap. */
-wfc_status gen_window(gen *m, wfc_value x, wfc_value *out) {
+uint32_t gen_taps_out(const gen_taps *t, uint32_t n) {
+    int32_t span = (int32_t)n + 2 * t->pad - t->dilation * (t->count - 1) - 1;
+    return span < 0 ? 0 : (uint32_t)(span / t->stride + 1);
+}
+
+wfc_status gen_window_as(gen *m, wfc_value x, wfc_reduce_kind kind, unsigned from, const gen_taps *taps,
+                         wfc_value *out) {
     wfc_shape s = *gen_shape(m, x);
-    *out = x;
-    if (s.rank < 2) return WFC_OK;
-    unsigned from = s.rank - 1u - (s.rank > 2 && gen_chance(m, 70) ? 1u : 0u);
-    bool simple = gen_chance(m, 50);
     wfc_space sp = {.index_count = s.rank, .out_rank = s.rank};
+    *out = x;
     for (unsigned d = 0; d < s.rank; d++) {
         sp.extent[d] = s.dims[d];
         sp.a[d].coef[d] = 1;
         if (d < from) continue;
-        int32_t window = 1 + (int32_t)gen_pick(m, 3), stride = simple ? window : 1 + (int32_t)gen_pick(m, 3);
-        int32_t pad = !simple && window > 1 && gen_chance(m, 50) ? 1 : 0, dil = !simple && gen_chance(m, 25) ? 2 : 1;
-        int32_t span = (int32_t)s.dims[d] + 2 * pad - dil * (window - 1) - 1;
-        if (span < 0) return WFC_OK;
-        sp.extent[d] = (uint32_t)(span / stride + 1);
-        sp.extent[sp.index_count] = (uint32_t)window;
-        sp.a[d].coef[d] = stride;
-        sp.a[d].coef[sp.index_count++] = dil;
-        sp.a[d].offset = -pad;
+        const gen_taps *t = &taps[d - from];
+        if (gen_taps_out(t, s.dims[d]) == 0) return WFC_OK;
+        sp.extent[d] = gen_taps_out(t, s.dims[d]);
+        sp.extent[sp.index_count] = (uint32_t)t->count;
+        sp.a[d].coef[d] = t->stride;
+        sp.a[d].coef[sp.index_count++] = t->dilation;
+        sp.a[d].offset = -t->pad;
     }
-    static const wfc_reduce_kind kinds[] = {WFC_RED_MAX, WFC_RED_MAX, WFC_RED_SUM, WFC_RED_MIN};
-    wfc_reduce_kind kind = kinds[gen_pick(m, 4)];
-    if (kind == WFC_RED_SUM) at_least(m, GEN_EXACT);
+    if (kind == WFC_RED_SUM) gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_reduce(m->g, m->diag, NULL, x, kind, &sp, out));
-    return named(m, *out, "pool");
+    return gen_name(m, *out, "pool");
 }
 
-static wfc_status whole_axes(gen *m, wfc_value x, uint32_t axes, bool keepdims, wfc_reduce_kind kind, wfc_value *out) {
+/* Windows over the last axes: stride, dilation and pads at random, or none that overlap. */
+wfc_status gen_window(gen *m, wfc_value x, wfc_value *out) {
+    static const wfc_reduce_kind kinds[] = {WFC_RED_MAX, WFC_RED_MAX, WFC_RED_SUM, WFC_RED_MIN};
+    const wfc_shape s = *gen_shape(m, x);
+    gen_taps taps[2];
+    *out = x;
+    if (s.rank < 2) return WFC_OK;
+    unsigned from = s.rank - 1u - (s.rank > 2 && gen_chance(m, 70) ? 1u : 0u);
+    bool simple = gen_chance(m, 50);
+    for (unsigned d = from; d < s.rank; d++) {
+        gen_taps *t = &taps[d - from];
+        t->count = 1 + (int32_t)gen_pick(m, 3);
+        t->stride = simple ? t->count : 1 + (int32_t)gen_pick(m, 3);
+        t->pad = !simple && t->count > 1 && gen_chance(m, 50) ? 1 : 0;
+        t->dilation = !simple && gen_chance(m, 25) ? 2 : 1;
+        if (gen_taps_out(t, s.dims[d]) == 0) return WFC_OK;
+    }
+    return gen_window_as(m, x, kinds[gen_pick(m, 4)], from, taps, out);
+}
+
+wfc_status gen_reduce_axes(gen *m, wfc_value x, uint32_t axes, bool keepdims, wfc_reduce_kind kind, wfc_value *out) {
     wfc_shape s = *gen_shape(m, x);
     wfc_space sp = {0};
     for (unsigned d = 0; d < s.rank; d++) {
@@ -279,8 +298,9 @@ static wfc_status whole_axes(gen *m, wfc_value x, uint32_t axes, bool keepdims, 
         sp.extent[sp.index_count] = s.dims[d];
         sp.a[d].coef[sp.index_count++] = 1;
     }
+    if (kind == WFC_RED_SUM) gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_reduce(m->g, m->diag, NULL, x, kind, &sp, out));
-    return named(m, *out, "reduce");
+    return gen_name(m, *out, "reduce");
 }
 
 wfc_status gen_reduce(gen *m, wfc_value x, wfc_value *out) {
@@ -291,8 +311,7 @@ wfc_status gen_reduce(gen *m, wfc_value x, wfc_value *out) {
     if (gen_chance(m, 30)) axes |= 1u << gen_pick(m, rank);
     static const wfc_reduce_kind kinds[] = {WFC_RED_SUM, WFC_RED_MAX, WFC_RED_MIN};
     wfc_reduce_kind kind = kinds[gen_pick(m, 3)];
-    if (kind == WFC_RED_SUM) at_least(m, GEN_EXACT);
-    return whole_axes(m, x, axes, gen_chance(m, 60), kind, out);
+    return gen_reduce_axes(m, x, axes, gen_chance(m, 60), kind, out);
 }
 
 wfc_status gen_softmax(gen *m, wfc_value x, wfc_value *out) {
@@ -301,57 +320,91 @@ wfc_status gen_softmax(gen *m, wfc_value x, wfc_value *out) {
     *out = x;
     if (rank == 0) return WFC_OK;
     uint32_t axes = 1u << gen_pick(m, rank);
-    at_least(m, GEN_CLOSE);
-    WFC_TRY(whole_axes(m, x, axes, true, WFC_RED_MAX, &top));
+    gen_match_at_least(m, GEN_CLOSE);
+    WFC_TRY(gen_reduce_axes(m, x, axes, true, WFC_RED_MAX, &top));
     pair[1] = top;
     WFC_TRY(wfc_ir_add_map_text(m->g, m->diag, NULL, WFC_F32, "exp(sub(a,b))", pair, 2, &e));
-    WFC_TRY(whole_axes(m, e, axes, true, WFC_RED_SUM, &sum));
+    WFC_TRY(gen_reduce_axes(m, e, axes, true, WFC_RED_SUM, &sum));
     pair[0] = e;
     pair[1] = sum;
     WFC_TRY(wfc_ir_add_map_text(m->g, m->diag, NULL, WFC_F32, "div(a,b)", pair, 2, out));
-    return named(m, *out, "softmax");
+    return gen_name(m, *out, "softmax");
 }
 
 /* ---- Contracts ---- */
 
+/* Adds an index to the space, of extent n, and an axis to the weights that it walks along. */
+static unsigned add_index(wfc_space *sp, wfc_shape *w, uint32_t n) {
+    sp->extent[sp->index_count] = n;
+    if (w) {
+        sp->b[w->rank].coef[sp->index_count] = 1;
+        w->dims[w->rank++] = n;
+    }
+    return sp->index_count++;
+}
+
+/* The space of a convolution as the importer makes it: out "n k y.." or, with groups of several channels, "n g k y..",
+ * over channels c and taps. `w`: the shape of the weights. */
+static void conv_space(const wfc_shape *s, const gen_conv_how *how, wfc_space *sp, wfc_shape *w) {
+    uint32_t in = s->dims[1] / how->groups, out = how->channels / how->groups, axis = 0;
+    bool depthwise = in == 1 && out == 1, split = how->groups > 1 && !depthwise;
+    unsigned group = 0, places[WFC_IR_MAX_RANK];
+    sp->a[axis++].coef[add_index(sp, NULL, s->dims[0])] = 1;
+    if (split) sp->a[axis++].coef[group = add_index(sp, w, how->groups)] = 1;
+    unsigned k = add_index(sp, w, split ? out : how->channels);
+    for (unsigned d = 2; d < s->rank; d++) places[d] = add_index(sp, NULL, gen_taps_out(&how->taps[d - 2], s->dims[d]));
+    sp->out_rank = sp->index_count;
+    sp->a[axis++].coef[depthwise && how->groups > 1 ? k : add_index(sp, w, in)] = 1;
+    for (unsigned d = 2; d < s->rank; d++) {
+        const gen_taps *t = &how->taps[d - 2];
+        sp->a[axis].coef[places[d]] = t->stride;
+        sp->a[axis].coef[add_index(sp, w, (uint32_t)t->count)] = t->dilation;
+        sp->a[axis++].offset = -t->pad;
+    }
+}
+
+wfc_status gen_conv_as(gen *m, wfc_value x, const gen_conv_how *how, wfc_value *out) {
+    const wfc_shape s = *gen_shape(m, x);
+    wfc_shape ws = {0}, result = {s.rank, {s.dims[0], how->channels}};
+    bool split = how->groups > 1 && (s.dims[1] != how->groups || how->channels != how->groups);
+    wfc_space sp = {0};
+    wfc_value w, y = x;
+    *out = x;
+    for (unsigned d = 2; d < s.rank; d++) {
+        result.dims[d] = gen_taps_out(&how->taps[d - 2], s.dims[d]);
+        if (result.dims[d] == 0) return WFC_OK;
+    }
+    conv_space(&s, how, &sp, &ws);
+    if (wfc_shape_elems(&result) > 2 * (uint64_t)m->max_elems) return WFC_OK;
+    WFC_TRY(gen_const(m, &ws, &w));
+    gen_match_at_least(m, GEN_EXACT);
+    if (split) {
+        wfc_shape parts = {(uint8_t)(s.rank + 1), {s.dims[0], how->groups, s.dims[1] / how->groups}};
+        memcpy(parts.dims + 3, s.dims + 2, (s.rank - 2u) * sizeof s.dims[0]);
+        WFC_TRY(wfc_ir_add_reshape(m->g, m->diag, NULL, x, &parts, &y));
+    }
+    WFC_TRY(wfc_ir_add_contract(m->g, m->diag, NULL, y, w, &sp, out));
+    WFC_TRY(gen_name(m, *out, split ? "grouped" : how->groups > 1 ? "depthwise" : "conv"));
+    return split ? wfc_ir_add_reshape(m->g, m->diag, NULL, *out, &result, out) : WFC_OK;
+}
+
 /* Axis 1 holds channels, the axes behind it space. Dense, or one filter per channel (depthwise). */
 wfc_status gen_conv(gen *m, wfc_value x, wfc_value *out) {
-    wfc_shape s = *gen_shape(m, x), ws = {0};
+    const wfc_shape s = *gen_shape(m, x);
     *out = x;
     if (s.rank < 3 || s.rank > 5) return WFC_OK;
     bool depthwise = gen_chance(m, 20), one = gen_chance(m, 25);
-    wfc_space sp = {.index_count = s.rank, .out_rank = s.rank};
-    sp.extent[0] = s.dims[0];
-    sp.a[0].coef[0] = 1;
-    ws.dims[ws.rank] = sp.extent[1] = depthwise ? s.dims[1] : 1 + gen_pick(m, 9);
-    sp.b[ws.rank++].coef[1] = 1;
-    if (depthwise) {
-        sp.a[1].coef[1] = 1;
-    } else {
-        ws.dims[ws.rank] = sp.extent[sp.index_count] = s.dims[1];
-        sp.a[1].coef[sp.index_count] = 1;
-        sp.b[ws.rank++].coef[sp.index_count++] = 1;
-    }
+    gen_conv_how how = {.groups = depthwise ? s.dims[1] : 1};
+    how.channels = depthwise ? s.dims[1] : 1 + gen_pick(m, 9);
     for (unsigned d = 2; d < s.rank; d++) {
-        int32_t k = one ? 1 : 1 + (int32_t)gen_pick(m, 3), stride = 1 + (int32_t)gen_pick(m, gen_chance(m, 40) ? 3 : 1);
-        int32_t dil = gen_chance(m, 25) ? 2 : 1, pad = one ? 0 : (int32_t)gen_pick(m, 3);
-        int32_t span = (int32_t)s.dims[d] + 2 * pad - dil * (k - 1) - 1;
-        if (span < 0) return WFC_OK;
-        sp.extent[d] = (uint32_t)(span / stride + 1);
-        sp.a[d].coef[d] = stride;
-        sp.a[d].coef[sp.index_count] = dil;
-        sp.a[d].offset = -pad;
-        ws.dims[ws.rank] = sp.extent[sp.index_count] = (uint32_t)k;
-        sp.b[ws.rank++].coef[sp.index_count++] = 1;
+        gen_taps *t = &how.taps[d - 2];
+        t->count = one ? 1 : 1 + (int32_t)gen_pick(m, 3);
+        t->stride = 1 + (int32_t)gen_pick(m, gen_chance(m, 40) ? 3 : 1);
+        t->dilation = gen_chance(m, 25) ? 2 : 1;
+        t->pad = one ? 0 : (int32_t)gen_pick(m, 3);
+        if (gen_taps_out(t, s.dims[d]) == 0) return WFC_OK;
     }
-    wfc_value w;
-    wfc_shape result = {sp.out_rank, {0}};
-    memcpy(result.dims, sp.extent, sizeof result.dims);
-    if (wfc_shape_elems(&result) > 2 * (uint64_t)m->max_elems) return WFC_OK;
-    WFC_TRY(constant(m, &ws, &w));
-    at_least(m, GEN_EXACT);
-    WFC_TRY(wfc_ir_add_contract(m->g, m->diag, NULL, x, w, &sp, out));
-    return named(m, *out, depthwise ? "depthwise" : "conv");
+    return gen_conv_as(m, x, &how, out);
 }
 
 /* out[.., k] = sum over c of x[.., c] w[c, k] */
@@ -377,10 +430,10 @@ wfc_status gen_gemm(gen *m, wfc_value x, wfc_value *out) {
     wfc_shape result = {sp.out_rank, {0}};
     memcpy(result.dims, sp.extent, sizeof result.dims);
     if (wfc_shape_elems(&result) > 2 * (uint64_t)m->max_elems) return WFC_OK;
-    WFC_TRY(constant(m, &ws, &w));
-    at_least(m, GEN_EXACT);
+    WFC_TRY(gen_const(m, &ws, &w));
+    gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_contract(m->g, m->diag, NULL, x, w, &sp, out));
-    return named(m, *out, "gemm");
+    return gen_name(m, *out, "gemm");
 }
 
 /* out[.., i, j] = sum over c of x[.., i, c] y[.., j, c] (or y[.., c, j]); the leading axes agree. */
@@ -402,9 +455,9 @@ wfc_status gen_product(gen *m, wfc_value x, wfc_value y, wfc_value *out) {
     sp.a[r - 2].coef[r - 2] = sp.a[r - 1].coef[r] = 1;
     sp.b[last ? r - 2 : r - 1].coef[r - 1] = 1;
     sp.b[last ? r - 1 : r - 2].coef[r] = 1;
-    at_least(m, GEN_EXACT);
+    gen_match_at_least(m, GEN_EXACT);
     WFC_TRY(wfc_ir_add_contract(m->g, m->diag, NULL, x, y, &sp, out));
-    return named(m, *out, "matmul");
+    return gen_name(m, *out, "matmul");
 }
 
 wfc_status gen_operator(gen *m, wfc_value x, wfc_value *out) {

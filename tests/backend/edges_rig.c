@@ -8,6 +8,7 @@
 #include "backend/compile.h"
 #include "ir/eval/eval.h"
 #include "passes/pass.h"
+#include "runtime/fast/fast.h"
 #include "runtime/host/run.h"
 
 enum { SETS = 3, MAX_TENSORS = 20 };
@@ -20,7 +21,8 @@ typedef struct rig {
     gen_match match;
     wfc_target target;
     uint16_t ports[2][64];
-    wfc_xy bad_pe;
+    wfc_xy bad_pes[RIG_BAD_PES];
+    wfc_compile_options opt;
     wfc_program program;
     wfc_tensor_list sets[SETS];
     wfc_tensor in[SETS][MAX_TENSORS], want[SETS][MAX_TENSORS]; /* in: views of the sets' tensors */
@@ -41,6 +43,16 @@ static wfc_status make(rig *r, wfc_graph *g) {
     return s;
 }
 
+/* One more defective PE, in the order of the list (by rows); a place that is taken stays as it is. */
+static void add_bad_pe(wfc_target *t, wfc_xy *list, uint64_t *rng) {
+    uint16_t x = (uint16_t)((wfc_rng_next(rng) >> 8) % t->width), y = (uint16_t)((wfc_rng_next(rng) >> 8) % t->height);
+    uint32_t at = 0;
+    while (at < t->bad_pe_count && (list[at].y < y || (list[at].y == y && list[at].x < x))) at++;
+    if (t->bad_pe_count >= RIG_BAD_PES || (at < t->bad_pe_count && list[at].y == y && list[at].x == x)) return;
+    memmove(&list[at + 1], &list[at], (t->bad_pe_count++ - at) * sizeof *list);
+    list[at] = (wfc_xy){x, y};
+}
+
 /* `lab` cut down to a random size with ports at all or some rows. */
 static wfc_status make_target(rig *r, wfc_target *base) {
     uint64_t rng = r->o->seed ^ 0x7a11;
@@ -48,11 +60,9 @@ static wfc_status make_target(rig *r, wfc_target *base) {
     wfc_target *t = &r->target;
     t->height = (uint16_t)(r->o->least_height + wfc_rng_next(&rng) % (r->o->most_height - r->o->least_height + 1u));
     t->width = (uint16_t)(r->o->least_width + wfc_rng_next(&rng) % (r->o->most_width - r->o->least_width + 1u));
-    if (r->o->has_bad_pe) {
-        r->bad_pe = r->o->bad_pe;
-        t->bad_pes = &r->bad_pe;
-        t->bad_pe_count = 1;
-    }
+    t->bad_pes = r->bad_pes;
+    t->bad_pe_count = 0;
+    if (r->o->has_bad_pe) r->bad_pes[t->bad_pe_count++] = r->o->bad_pe;
     for (unsigned side = 0; side < 2; side++) {
         bool all = r->o->all_ports || wfc_rng_next(&rng) % 10 < 7;
         uint16_t always = (uint16_t)(wfc_rng_next(&rng) % t->height);
@@ -61,13 +71,14 @@ static wfc_status make_target(rig *r, wfc_target *base) {
         for (uint16_t y = 0; y < t->height; y++)
             if (all || y == always || wfc_rng_next(&rng) % 3 == 0) r->ports[side][t->io_count[side]++] = y;
     }
+    for (uint32_t k = 0; k < r->o->bad_pes; k++) add_bad_pe(t, r->bad_pes, &rng);
     return WFC_OK;
 }
 
 static wfc_status run_passes(rig *r) {
     static const char *const few[] = {"fold", "identity", "viewmerge", "fuse", NULL}, *const fuse[] = {"fuse", NULL};
     uint64_t rng = r->o->seed ^ 0xfa55;
-    uint64_t k = wfc_rng_next(&rng) % 5;
+    uint64_t k = r->o->default_passes ? 0 : wfc_rng_next(&rng) % 5;
     return wfc_pass_run(&r->after, k < 3 ? wfc_pass_default_pipeline() : k == 3 ? few : fuse, &r->diag, NULL, NULL);
 }
 
@@ -143,8 +154,9 @@ static bool same_outputs(const wfc_host_run *a, const wfc_host_run *b) {
     return true;
 }
 
-static bool repeat(rig *r, const wfc_host_run *first, const wfc_sim_options *sim, bool same_cycles) {
-    wfc_host_options opt = {.sim = *sim};
+static bool repeat(rig *r, const wfc_host_run *first, const wfc_sim_options *sim, bool same_cycles,
+                   wfc_host_engine engine) {
+    wfc_host_options opt = {.sim = *sim, .engine = engine};
     wfc_host_run run;
     if (wfc_host_execute(&r->program, r->sets, SETS, &opt, &r->diag, &run) != WFC_OK) return false;
     bool ok = same_outputs(first, &run);
@@ -168,22 +180,27 @@ static bool simulate(rig *r) {
     for (uint32_t j = 0; ok && j < r->o->jitters; j++) {
         r->stage = "run with jitter";
         wfc_sim_options sim = {.jitter = true, .jitter_seed = r->o->seed * 16 + j};
-        ok = repeat(r, &run, &sim, false);
+        ok = repeat(r, &run, &sim, false, NULL);
     }
     if (ok && r->o->no_skip) {
         r->stage = "run without skipping";
         wfc_sim_options sim = {.no_skip = true};
-        ok = repeat(r, &run, &sim, true);
+        ok = repeat(r, &run, &sim, true, NULL);
+    }
+    if (ok && r->o->fast) {
+        r->stage = "run by the fast engine";
+        wfc_sim_options sim = {.threads = 1};
+        ok = repeat(r, &run, &sim, true, wfc_fast_run);
     }
     wfc_host_run_deinit(&run);
     return ok;
 }
 
-static bool same_bytes(rig *r, const wfc_compile_options *opt) {
+static bool same_bytes(rig *r) {
     wfc_program again;
     uint8_t *a = NULL, *b = NULL;
     size_t na = 0, nb = 0;
-    bool ok = wfc_be_compile(&r->after, &r->target, opt, &r->diag, &again) == WFC_OK &&
+    bool ok = wfc_be_compile(&r->after, &r->target, &r->opt, &r->diag, &again) == WFC_OK &&
               wfc_program_encode(&r->program, &r->diag, &a, &na) == WFC_OK &&
               wfc_program_encode(&again, &r->diag, &b, &nb) == WFC_OK && na == nb && memcmp(a, b, na) == 0;
     wfc_free(a);
@@ -194,13 +211,14 @@ static bool same_bytes(rig *r, const wfc_compile_options *opt) {
 
 static void count(rig *r) {
     const wfc_program *p = &r->program;
-    uint32_t adapters = 0;
+    uint32_t adapters = 0, buffers = 0;
     bool one = true;
     int row = -1;
     for (uint32_t i = 0; i < p->layer_count; i++) {
         const wfc_prog_layer *l = &p->layers[i];
         bool sparse = strcmp(l->kind, "contract-sparse") == 0;
         adapters += strcmp(l->kind, "adapter") == 0;
+        buffers += strcmp(l->kind, "buffer") == 0;
         r->t->contracts += strncmp(l->kind, "contract", 8) == 0;
         r->t->sparse += sparse;
         r->t->sparse_chained += sparse && !strstr(l->split, "contraction=1 ");
@@ -211,7 +229,10 @@ static void count(rig *r) {
         row = p->pes[i].y;
     }
     r->t->runs++;
-    r->t->layers += p->layer_count - adapters;
+    uint32_t layers = p->layer_count - adapters - buffers;
+    r->t->layers += layers;
+    if (layers > r->t->most_layers) r->t->most_layers = layers;
+    r->t->buffers += buffers;
     r->t->adapters += adapters;
     r->t->adapted += adapters > 0;
     r->t->one_row += one;
@@ -246,6 +267,11 @@ static void print_all(const rig *r, const char *what) {
     fprintf(stderr, "---- seed %llu: %s: %s; fabric %u x %u, ports %u west %u east, splits %s\n",
             (unsigned long long)r->o->seed, r->stage, what, r->target.width, r->target.height, r->target.io_count[0],
             r->target.io_count[1], r->o->random_splits ? "drawn" : "chosen");
+    const wfc_compile_options *c = &r->opt;
+    fprintf(stderr, "place %u, seed %llu, max-pes %u, region %u,%u,%u,%u, sparse %u, defective", c->place,
+            (unsigned long long)c->seed, c->max_pes, c->region.x, c->region.y, c->region.w, c->region.h, c->sparse);
+    for (uint32_t i = 0; i < r->target.bad_pe_count; i++) fprintf(stderr, " %u,%u", r->bad_pes[i].x, r->bad_pes[i].y);
+    fprintf(stderr, "\n");
     for (size_t i = 0; i < r->diag.count; i++)
         fprintf(stderr, "%s %s: %s\n", r->diag.items[i].code, r->diag.items[i].where, r->diag.items[i].text);
     print_graph(&r->after);
@@ -256,10 +282,26 @@ static void print_all(const rig *r, const char *what) {
     }
 }
 
-static rig_outcome check(rig *r, wfc_target *base) {
-    wfc_compile_options opt = {.seed = r->o->seed, .model_name = "random", .random_splits = r->o->random_splits};
+static void set_options(rig *r) {
+    const rig_options *o = r->o;
+    const wfc_target *t = &r->target;
+    uint64_t rng = o->seed ^ 0x9e10;
+    r->opt = (wfc_compile_options){.seed = o->plan_seed ? o->plan_seed : o->seed,
+                                   .model_name = "random",
+                                   .place = o->place,
+                                   .max_pes = (uint32_t)t->width * t->height * o->pes_percent / 100,
+                                   .random_splits = o->random_splits};
     /* skipping a zero is exact but for what infinities and NaN times zero would give */
-    opt.sparse = r->o->odd_values ? WFC_SPARSE_NEVER : r->o->sparse;
+    r->opt.sparse = o->odd_values ? WFC_SPARSE_NEVER : o->sparse;
+    if (!o->region_percent) return;
+    wfc_prog_rect *g = &r->opt.region;
+    g->w = (uint16_t)(1 + t->width * o->region_percent / 101);
+    g->h = (uint16_t)(1 + t->height * o->region_percent / 101);
+    g->x = (uint16_t)((wfc_rng_next(&rng) >> 8) % (t->width - g->w + 1u));
+    g->y = (uint16_t)((wfc_rng_next(&rng) >> 8) % (t->height - g->h + 1u));
+}
+
+static rig_outcome check(rig *r, wfc_target *base) {
     r->stage = "building the graph";
     if (make(r, &r->before) != WFC_OK || make(r, &r->after) != WFC_OK) return RIG_FAILED;
     r->stage = "evaluating";
@@ -267,14 +309,15 @@ static rig_outcome check(rig *r, wfc_target *base) {
     r->stage = "passes";
     if (run_passes(r) != WFC_OK) return RIG_FAILED;
     r->stage = "compile";
-    wfc_status s = wfc_be_compile(&r->after, &r->target, &opt, &r->diag, &r->program);
+    set_options(r);
+    wfc_status s = wfc_be_compile(&r->after, &r->target, &r->opt, &r->diag, &r->program);
     if (s == WFC_ERR_NO_FIT) return RIG_NO_FIT;
     if (s == WFC_ERR_UNSUPPORTED && names_a_node(r)) return RIG_REFUSED;
     if (s != WFC_OK) return RIG_FAILED;
     count(r);
     if (!simulate(r)) return RIG_FAILED;
     r->stage = "compiling twice";
-    return !r->o->twice || same_bytes(r, &opt) ? RIG_OK : RIG_FAILED;
+    return !r->o->twice || same_bytes(r) ? RIG_OK : RIG_FAILED;
 }
 
 rig_outcome rig_check(const rig_options *o, rig_tally *t) {
