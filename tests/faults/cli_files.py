@@ -93,8 +93,8 @@ def expand_bomb():
 
 
 def unsupported():
-    nodes = [node("Erf", "erf", ["x"], ["a"]), node("Relu", "relu", ["a"], ["b"], attribute_int("slope", 1)),
-             node("Relu", "foreign", ["b"], ["c"], domain="com.example"), node("Sin", "sine", ["c"], ["y"])]
+    nodes = [node("Det", "det", ["x"], ["a"]), node("Relu", "relu", ["a"], ["b"], attribute_int("slope", 1)),
+             node("Relu", "foreign", ["b"], ["c"], domain="com.example"), node("Bernoulli", "random", ["c"], ["y"])]
     return model(nodes, [value_info("x", [1, 4])], [value_info("y", [1, 4])],
                  extra=field(8, field(1, "com.example") + field(2, 3)))
 
