@@ -112,6 +112,9 @@ WFC_MUST_USE wfc_status wfc_fe_ir_input_as(wfc_fe_ctx *c, wfc_fe_node *n, unsign
 /* Shape of a value (constant or run time), rank and dims. */
 void wfc_fe_shape(const wfc_fe_ctx *c, const wfc_fe_value *v, uint8_t *rank, int64_t *dims);
 wfc_dtype wfc_fe_value_dtype(const wfc_fe_ctx *c, const wfc_fe_value *v);
+/* Shape of input 1 as it broadcasts with input 0. Before opset 7 that needs broadcast=1, and `axis` says which axis of
+ * input 0 its first axis meets. */
+WFC_MUST_USE wfc_status wfc_fe_aligned_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t *rank, int64_t *dims);
 /* True when every input that is given is a constant. */
 bool wfc_fe_all_const(const wfc_fe_ctx *c, const wfc_fe_node *n);
 

@@ -64,9 +64,7 @@ static wfc_status fold_binary(wfc_fe_ctx *c, wfc_fe_node *n, char op, const wfc_
     return wfc_fe_set_const(c, n, 0, &out);
 }
 
-/* Shape of input 1 as it broadcasts. Before opset 7 that needs broadcast=1, and `axis` says which axis of input 0 its
- * first axis meets. */
-static wfc_status aligned_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t *rank, int64_t *dims) {
+wfc_status wfc_fe_aligned_shape(wfc_fe_ctx *c, wfc_fe_node *n, uint8_t *rank, int64_t *dims) {
     uint8_t ra;
     int64_t da[WFC_IR_MAX_RANK];
     wfc_fe_shape(c, wfc_fe_input(c, n, 0), &ra, da);
@@ -92,7 +90,7 @@ static wfc_status binary(wfc_fe_ctx *c, wfc_fe_node *n, char op) {
     if (wfc_fe_value_dtype(c, a) != wfc_fe_value_dtype(c, b))
         return wfc_fe_invalid(c, n, "its inputs differ in element type: %s and %s",
                               wfc_dtype_name(wfc_fe_value_dtype(c, a)), wfc_dtype_name(wfc_fe_value_dtype(c, b)));
-    WFC_TRY(aligned_shape(c, n, &rb, db));
+    WFC_TRY(wfc_fe_aligned_shape(c, n, &rb, db));
     if (wfc_fe_all_const(c, n)) return fold_binary(c, n, op, &a->konst, &b->konst, db, rb);
     wfc_fe_shape(c, a, &ra, da);
     if (!wfc_fe_broadcast(ra, da, rb, db, &rank, dims))
