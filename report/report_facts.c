@@ -25,6 +25,13 @@ static bool is_kind(const wfc_prog_layer *l, const char *kind) {
     return l->kind && strcmp(l->kind, kind) == 0;
 }
 
+/* Buffers in a row for one tensor are named NAME.0, NAME.1, .. (backend): those behind the first are no new tensor. */
+static bool is_further_buffer(const char *name) {
+    const char *dot = name ? strrchr(name, '.') : NULL;
+    if (!dot || dot[1] == '\0' || (dot[1] == '0' && dot[2] == '\0')) return false;
+    return strspn(dot + 1, "0123456789") == strlen(dot + 1);
+}
+
 static void start_layers(wfc_report_facts *f) {
     const wfc_program *p = f->p;
     unsigned hue = 0;
@@ -36,6 +43,8 @@ static void start_layers(wfc_report_facts *f) {
         l->colour = l->is_adapter ? ADAPTER_COLOUR : l->is_buffer ? BUFFER_COLOUR : k_hues[hue++ % NUM_HUES];
         f->adapters += l->is_adapter;
         f->buffers += l->is_buffer;
+        f->buffer_tensors += l->is_buffer && !is_further_buffer(p->layers[i].name);
+        if (l->is_buffer) f->buffer_columns += p->layers[i].rect.w;
         if (l->is_adapter) f->adapter_columns += p->layers[i].rect.w;
         f->macs += p->layers[i].macs;
         f->macs_nonzero += p->layers[i].macs_nonzero;
@@ -115,6 +124,28 @@ static void add_pes(wfc_report_facts *f) {
         widen(f, p->layers[i].rect.x, p->layers[i].rect.y, p->layers[i].rect.w, p->layers[i].rect.h);
 }
 
+/* Words of one direction at the ports of both edges. A port moves one word per cycle each way. */
+static wfc_status add_edges(wfc_report_facts *f, const wfc_prog_tensor *tensors, uint32_t count, wfc_diag *diag) {
+    const wfc_target *t = &f->p->target;
+    uint64_t *words = wfc_calloc((size_t)t->height * 2, sizeof *words); /* [row][side] */
+    uint64_t all[2] = {0};
+    if (!words) return wfc_fail_memory(diag);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < tensors[i].stream_count; k++) {
+            const wfc_prog_stream *s = &tensors[i].streams[k];
+            if (s->row >= t->height || s->side > WFC_SIDE_EAST) continue;
+            all[s->side] += s->words;
+            uint64_t *port = &words[s->row * 2u + s->side];
+            *port += s->words;
+            if (*port > f->port_bound) f->port_bound = *port;
+        }
+    for (unsigned side = 0; side < 2; side++)
+        if (t->io_count[side] && (double)all[side] / t->io_count[side] > f->edge_bound)
+            f->edge_bound = (double)all[side] / t->io_count[side];
+    wfc_free(words);
+    return WFC_OK;
+}
+
 static void add_times(wfc_report_facts *f) {
     const wfc_program *p = f->p;
     double slowest = 0, busiest = 0;
@@ -148,7 +179,8 @@ static wfc_status make(const char *stats_path, wfc_diag *diag, wfc_report_facts 
     start_classes(f);
     add_pes(f);
     add_times(f);
-    return WFC_OK;
+    WFC_TRY(add_edges(f, p->inputs, p->input_count, diag));
+    return add_edges(f, p->outputs, p->output_count, diag);
 }
 
 wfc_status wfc_report_facts_make(const wfc_program *p, const char *stats_path, wfc_diag *diag, wfc_report_facts *out) {

@@ -76,7 +76,11 @@ typedef struct wfc_report_facts {
     uint8_t *router_colours; /* [router_count] */
     wfc_prog_rect used;      /* smallest rectangle around the program's PEs and layers; 0 x 0 when there are none */
     uint32_t pe_total, pe_used, pe_router_only, adapters, buffers, adapter_columns;
+    uint32_t buffer_columns,
+        buffer_tensors;    /* a tensor that waits in several buffers one after the other counts once */
     uint64_t buffer_bytes; /* input bytes of all buffer layers */
+    double edge_bound;   /* cycles per sample that the words of the fuller edge and direction take over all its ports */
+    uint64_t port_bound; /* the same of the port with most words */
     uint32_t sram_max_bytes, sram_max_pe;
     uint32_t colours_max, colours_max_pe; /* most colours routed at one router; UINT32_MAX none */
     uint32_t slowest;                     /* layer with the largest predicted cycles, UINT32_MAX none */

@@ -88,7 +88,11 @@ static json_t *totals_json(writer *w) {
     put(w, out, "adapters", whole(f->adapters));
     put(w, out, "adapter_columns", whole(f->adapter_columns));
     put(w, out, "buffers", whole(f->buffers));
+    put(w, out, "buffer_tensors", whole(f->buffer_tensors));
+    put(w, out, "buffer_columns", whole(f->buffer_columns));
     put(w, out, "buffer_bytes", whole(f->buffer_bytes));
+    put(w, out, "edge_bound_cycles", real(f->edge_bound));
+    put(w, out, "port_bound_cycles", whole(f->port_bound));
     put(w, out, "pe_total", whole(f->pe_total));
     put(w, out, "pe_used", whole(f->pe_used));
     put(w, out, "pe_router_only", whole(f->pe_router_only));
