@@ -184,6 +184,23 @@ WFC_MUST_USE wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc
 WFC_MUST_USE wfc_status wfc_fe_reduce_axes(wfc_fe_ctx *c, const char *name, wfc_value x, wfc_reduce_kind kind,
                                            uint32_t axes, bool keep, wfc_value *out);
 
+/* A view of one index step, whose coefficients and edge rule the caller has set, under the shape `dims`. */
+WFC_MUST_USE wfc_status wfc_fe_index_view(wfc_fe_ctx *c, wfc_fe_node *n, const char *name, wfc_value x, uint8_t rank,
+                                          const int64_t *dims, wfc_view_step *step, wfc_value *out);
+/* Elements first, first + stride, ... along an axis, `count` of them. */
+WFC_MUST_USE wfc_status wfc_fe_part(wfc_fe_ctx *c, wfc_fe_node *n, const char *name, wfc_value x, unsigned axis,
+                                    int64_t first, int64_t count, int64_t stride, wfc_value *out);
+/* The elements along an axis that a list names, each in range: a view per arithmetic run, then a concat.
+ * WFC_ERR_UNSUPPORTED for lists of too many runs. */
+WFC_MUST_USE wfc_status wfc_fe_take(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value x, unsigned axis, const int64_t *list,
+                                    size_t count, wfc_value *out);
+
+/* 0, 1, .. count - 1 along an axis, of extent 1 along the others. */
+WFC_MUST_USE wfc_status wfc_fe_iota(wfc_fe_ctx *c, wfc_fe_node *n, unsigned rank, unsigned axis, int64_t count,
+                                    wfc_value *out);
+/* Gather with indices known at run time only. */
+WFC_MUST_USE wfc_status wfc_fe_gather_by_compare(wfc_fe_ctx *c, wfc_fe_node *n, unsigned axis);
+
 /* --- windows of Conv and the pools -------------------------------------------------------------------------------- */
 
 typedef struct wfc_fe_window {

@@ -28,6 +28,7 @@
     X(conv)                                                                                                            \
     X(cos)                                                                                                             \
     X(cosh)                                                                                                            \
+    X(depth_to_space)                                                                                                  \
     X(div)                                                                                                             \
     X(dropout)                                                                                                         \
     X(elu)                                                                                                             \
@@ -38,6 +39,8 @@
     X(flatten)                                                                                                         \
     X(floor)                                                                                                           \
     X(gather)                                                                                                          \
+    X(gather_elements)                                                                                                 \
+    X(gather_nd)                                                                                                       \
     X(gelu)                                                                                                            \
     X(gemm)                                                                                                            \
     X(globalaveragepool)                                                                                               \
@@ -63,6 +66,7 @@
     X(mul)                                                                                                             \
     X(neg)                                                                                                             \
     X(not )                                                                                                            \
+    X(one_hot)                                                                                                         \
     X(or)                                                                                                              \
     X(prelu)                                                                                                           \
     X(pad)                                                                                                             \
@@ -77,6 +81,9 @@
     X(relu)                                                                                                            \
     X(reshape)                                                                                                         \
     X(round)                                                                                                           \
+    X(scatter)                                                                                                         \
+    X(scatter_elements)                                                                                                \
+    X(scatter_nd)                                                                                                      \
     X(selu)                                                                                                            \
     X(shape)                                                                                                           \
     X(shrink)                                                                                                          \
@@ -88,6 +95,8 @@
     X(softmax)                                                                                                         \
     X(softplus)                                                                                                        \
     X(softsign)                                                                                                        \
+    X(space_to_depth)                                                                                                  \
+    X(split)                                                                                                           \
     X(sqrt)                                                                                                            \
     X(squeeze)                                                                                                         \
     X(sub)                                                                                                             \
@@ -95,6 +104,7 @@
     X(tan)                                                                                                             \
     X(tanh)                                                                                                            \
     X(thresholded_relu)                                                                                                \
+    X(tile)                                                                                                            \
     X(transpose)                                                                                                       \
     X(unsqueeze)                                                                                                       \
     X(where)                                                                                                           \

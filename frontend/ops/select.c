@@ -1,4 +1,4 @@
-/* Gather, Slice, Expand between constants, Concat also at run time: what shape arithmetic is made of. */
+/* Gather, Slice, Expand, Concat: copies between constants (what shape arithmetic is made of), views at run time. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 #include <string.h>
@@ -24,23 +24,49 @@ static wfc_status gather_rows(wfc_fe_ctx *c, const wfc_fe_node *n, const wfc_fe_
     return WFC_OK;
 }
 
+/* Run-time data under known indices: views. */
+static wfc_status gather_views(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *index, unsigned axis, int64_t extent,
+                               uint8_t rank, const int64_t *dims) {
+    wfc_value x;
+    wfc_shape shape;
+    WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    int64_t *list = wfc_calloc((size_t)index->elems, sizeof *list);
+    if (!list) return wfc_fail_memory(c->diag);
+    wfc_status s = WFC_OK;
+    for (uint64_t i = 0; i < index->elems && s == WFC_OK; i++) {
+        list[i] = wfc_fe_get_int(index, i);
+        if (list[i] < -extent || list[i] >= extent)
+            s = wfc_fe_invalid(c, n, "index %lld is out of range for extent %lld", (long long)list[i],
+                               (long long)extent);
+        if (list[i] < 0) list[i] += extent;
+    }
+    if (s == WFC_OK) s = wfc_fe_take(c, n, x, axis, list, (size_t)index->elems, &x);
+    wfc_free(list);
+    if (s == WFC_OK) s = wfc_ir_add_reshape(c->g, c->diag, wfc_fe_name(c, n), x, &shape, &x);
+    return s == WFC_OK ? wfc_fe_set_ir(c, n, 0, x) : s;
+}
+
 static wfc_status convert_gather(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *data, *index;
+    const wfc_fe_const *index;
     wfc_fe_const out;
     void *bytes;
     unsigned axis;
-    int64_t dims[WFC_IR_MAX_RANK];
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &data));
+    uint8_t rank_in, rank = 0;
+    int64_t in[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK];
+    const wfc_fe_value *v = wfc_fe_input(c, n, 0);
+    wfc_fe_shape(c, v, &rank_in, in);
+    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 0), rank_in, false, &axis));
+    if (wfc_fe_input(c, n, 1)->state == WFC_FE_RUNTIME) return wfc_fe_gather_by_compare(c, n, axis);
     WFC_TRY(wfc_fe_const_input(c, n, 1, &index));
     if (index->dtype != WFC_I64 && index->dtype != WFC_I32) return wfc_fe_invalid(c, n, "indices are not integers");
-    WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", 0), data->rank, false, &axis));
-    if (data->rank - 1 + index->rank > WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
-    uint8_t rank = 0;
-    for (unsigned i = 0; i < axis; i++) dims[rank++] = data->dims[i];
+    if (rank_in - 1 + index->rank > WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
+    for (unsigned i = 0; i < axis; i++) dims[rank++] = in[i];
     for (unsigned i = 0; i < index->rank; i++) dims[rank++] = index->dims[i];
-    for (unsigned i = axis + 1; i < data->rank; i++) dims[rank++] = data->dims[i];
-    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)data->dtype, rank, dims, &out, &bytes));
-    if (out.elems) WFC_TRY(gather_rows(c, n, data, index, axis, bytes));
+    for (unsigned i = axis + 1; i < rank_in; i++) dims[rank++] = in[i];
+    if (v->state != WFC_FE_CONST) return gather_views(c, n, index, axis, in[axis], rank, dims);
+    WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)v->konst.dtype, rank, dims, &out, &bytes));
+    if (out.elems) WFC_TRY(gather_rows(c, n, &v->konst, index, axis, bytes));
     return wfc_fe_set_const(c, n, 0, &out);
 }
 
@@ -161,22 +187,52 @@ static void slice_axis(int64_t extent, int64_t start, int64_t end, int64_t step,
     *first = start;
 }
 
-static wfc_status apply_slice(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *t, const slice_lists *s) {
-    int64_t dims[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK], offset = 0;
+/* Per axis the first element, how many, and their distance. */
+typedef struct slice_range {
+    uint8_t rank;
+    int64_t first[WFC_IR_MAX_RANK], count[WFC_IR_MAX_RANK], step[WFC_IR_MAX_RANK];
+} slice_range;
+
+static wfc_status slice_ranges(wfc_fe_ctx *c, wfc_fe_node *n, const slice_lists *s, slice_range *r) {
     uint32_t seen = 0;
-    wfc_fe_row_major(t->rank, t->dims, strides);
-    memcpy(dims, t->dims, sizeof dims);
+    int64_t dims[WFC_IR_MAX_RANK];
+    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &r->rank, dims);
+    for (unsigned i = 0; i < r->rank; i++) r->first[i] = 0, r->count[i] = dims[i], r->step[i] = 1;
     for (size_t i = 0; i < s->count[0]; i++) {
         unsigned axis;
-        WFC_TRY(wfc_fe_axis(c, n, s->list[2] ? s->list[2][i] : (int64_t)i, t->rank, false, &axis));
-        int64_t step = s->list[3] ? s->list[3][i] : 1, first, count;
+        WFC_TRY(wfc_fe_axis(c, n, s->list[2] ? s->list[2][i] : (int64_t)i, r->rank, false, &axis));
+        int64_t step = s->list[3] ? s->list[3][i] : 1;
         if (step == 0 || seen >> axis & 1) return wfc_fe_invalid(c, n, "a step of 0, or axis %u given twice", axis);
         seen |= 1u << axis;
-        slice_axis(t->dims[axis], s->list[0][i], s->list[1][i], step, &first, &count);
-        dims[axis] = count;
-        if (!count) continue; /* nothing is read */
-        offset += first * strides[axis];
-        strides[axis] = count > 1 ? strides[axis] * step : 0; /* a huge step over one element is no step */
+        slice_axis(dims[axis], s->list[0][i], s->list[1][i], step, &r->first[axis], &r->count[axis]);
+        r->step[axis] = r->count[axis] > 1 ? step : 0; /* a huge step over one element is no step */
+    }
+    return WFC_OK;
+}
+
+static wfc_status slice_at_run_time(wfc_fe_ctx *c, wfc_fe_node *n, const slice_range *r) {
+    wfc_view_step step = {0};
+    wfc_value x, y;
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    for (unsigned i = 0; i < r->rank; i++) {
+        step.in[i].coef[i] = (int32_t)r->step[i];
+        step.in[i].offset = (int32_t)r->first[i];
+    }
+    WFC_TRY(wfc_fe_index_view(c, n, wfc_fe_name(c, n), x, r->rank, r->count, &step, &y));
+    return wfc_fe_set_ir(c, n, 0, y);
+}
+
+static wfc_status apply_slice(wfc_fe_ctx *c, wfc_fe_node *n, const slice_lists *s) {
+    slice_range r;
+    WFC_TRY(slice_ranges(c, n, s, &r));
+    const wfc_fe_value *v = wfc_fe_input(c, n, 0);
+    if (v->state != WFC_FE_CONST) return slice_at_run_time(c, n, &r);
+    const wfc_fe_const *t = &v->konst;
+    int64_t strides[WFC_IR_MAX_RANK], *dims = r.count, offset = 0;
+    wfc_fe_row_major(t->rank, t->dims, strides);
+    for (unsigned i = 0; i < t->rank; i++) {
+        if (dims[i]) offset += r.first[i] * strides[i];
+        strides[i] *= r.step[i];
     }
     wfc_fe_const out;
     void *bytes;
@@ -186,11 +242,9 @@ static wfc_status apply_slice(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const 
 }
 
 static wfc_status convert_slice(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *t;
     slice_lists s = {0};
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
     wfc_status status = read_slice(c, n, &s);
-    if (status == WFC_OK) status = apply_slice(c, n, t, &s);
+    if (status == WFC_OK) status = apply_slice(c, n, &s);
     for (unsigned k = 0; k < 4; k++) wfc_free(s.owned[k]);
     return status;
 }
@@ -198,21 +252,11 @@ static wfc_status convert_slice(wfc_fe_ctx *c, wfc_fe_node *n) {
 /* --- Expand --------------------------------------------------------------------------------------------------------
  */
 
-static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *t;
+static wfc_status expand_const(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *t, uint8_t rank,
+                               const int64_t *dims) {
     wfc_fe_const out;
     void *bytes;
-    int64_t *list, want[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK], row[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK] = {0};
-    size_t count;
-    uint8_t rank;
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
-    WFC_TRY(wfc_fe_int_input(c, n, 1, &list, &count));
-    bool fits = count <= WFC_IR_MAX_RANK;
-    if (fits) memcpy(want, list, sizeof *want * count);
-    wfc_free(list);
-    if (!fits) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
-    if (!wfc_fe_broadcast(t->rank, t->dims, (uint8_t)count, want, &rank, dims))
-        return wfc_fe_invalid(c, n, "the input does not broadcast to the shape asked for");
+    int64_t row[WFC_IR_MAX_RANK], strides[WFC_IR_MAX_RANK] = {0};
     wfc_fe_row_major(t->rank, t->dims, row);
     for (unsigned i = 0; i < t->rank; i++) strides[rank - t->rank + i] = t->dims[i] == 1 ? 0 : row[i];
     WFC_TRY(wfc_fe_new_const(c, n, (wfc_dtype)t->dtype, rank, dims, &out, &bytes));
@@ -220,18 +264,41 @@ static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_const(c, n, 0, &out);
 }
 
+static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
+    int64_t *list, want[WFC_IR_MAX_RANK], dims[WFC_IR_MAX_RANK], in[WFC_IR_MAX_RANK];
+    size_t count;
+    uint8_t rank, rank_in;
+    wfc_value x, y;
+    WFC_TRY(wfc_fe_int_input(c, n, 1, &list, &count));
+    bool fits = count <= WFC_IR_MAX_RANK;
+    if (fits) memcpy(want, list, sizeof *want * count);
+    wfc_free(list);
+    if (!fits) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
+    const wfc_fe_value *v = wfc_fe_input(c, n, 0);
+    wfc_fe_shape(c, v, &rank_in, in);
+    if (!wfc_fe_broadcast(rank_in, in, (uint8_t)count, want, &rank, dims))
+        return wfc_fe_invalid(c, n, "the input does not broadcast to the shape asked for");
+    if (v->state == WFC_FE_CONST) return expand_const(c, n, &v->konst, rank, dims);
+    if (rank == rank_in && !memcmp(dims, in, sizeof *in * rank)) return wfc_fe_set_same(c, n, 0, v);
+    wfc_view_step step = {0};
+    for (unsigned i = 0; i < rank_in; i++) step.in[i].coef[rank - rank_in + i] = in[i] == 1 ? 0 : 1;
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    WFC_TRY(wfc_fe_index_view(c, n, wfc_fe_name(c, n), x, rank, dims, &step, &y));
+    return wfc_fe_set_ir(c, n, 0, y);
+}
+
 const wfc_fe_op wfc_fe_op_gather = {
-    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 0, "axis:i", convert_gather, WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_concat = {
-    {"", "Concat", 1, WFC_FE_NEWEST_OPSET, "float32 at run time; any type between constants"},
-    1,
-    WFC_FE_VARIADIC,
+    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "run-time indices: at most 2^22 comparisons"},
+    2,
+    2,
     1,
     0,
     "axis:i",
-    convert_concat,
+    convert_gather,
     WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_slice = {{"", "Slice", 1, WFC_FE_NEWEST_OPSET, "constants only"},
+const wfc_fe_op wfc_fe_op_concat = {
+    {"", "Concat", 1, WFC_FE_NEWEST_OPSET, ""}, 1, WFC_FE_VARIADIC, 1, 0, "axis:i", convert_concat, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_slice = {{"", "Slice", 1, WFC_FE_NEWEST_OPSET, "starts, ends, axes and steps are constants"},
                                    1,
                                    5,
                                    1,
@@ -239,5 +306,11 @@ const wfc_fe_op wfc_fe_op_slice = {{"", "Slice", 1, WFC_FE_NEWEST_OPSET, "consta
                                    "starts:I ends:I axes:I",
                                    convert_slice,
                                    WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_expand = {
-    {"", "Expand", 8, WFC_FE_NEWEST_OPSET, "constants only"}, 2, 2, 1, 1u << 1, "", convert_expand, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_expand = {{"", "Expand", 8, WFC_FE_NEWEST_OPSET, "the shape is a constant"},
+                                    2,
+                                    2,
+                                    1,
+                                    1u << 1,
+                                    "",
+                                    convert_expand,
+                                    WFC_FE_ANY};
