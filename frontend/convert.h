@@ -201,6 +201,11 @@ WFC_MUST_USE wfc_status wfc_fe_iota(wfc_fe_ctx *c, wfc_fe_node *n, unsigned rank
 /* Gather with indices known at run time only. */
 WFC_MUST_USE wfc_status wfc_fe_gather_by_compare(wfc_fe_ctx *c, wfc_fe_node *n, unsigned axis);
 
+/* The first (or last) coordinate along an axis where x has its maximum (or minimum), NaN counting as one; float32 in
+ * the IR. The axis keeps extent 1, or goes. */
+WFC_MUST_USE wfc_status wfc_fe_arg_extreme(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value x, unsigned axis, bool max,
+                                           bool last, bool keep, wfc_value *out);
+
 /* --- windows of Conv and the pools -------------------------------------------------------------------------------- */
 
 typedef struct wfc_fe_window {

@@ -11,6 +11,8 @@
     X(acosh)                                                                                                           \
     X(add)                                                                                                             \
     X(and)                                                                                                             \
+    X(argmax)                                                                                                          \
+    X(argmin)                                                                                                          \
     X(asin)                                                                                                            \
     X(asinh)                                                                                                           \
     X(atan)                                                                                                            \
@@ -49,6 +51,7 @@
     X(greater_or_equal)                                                                                                \
     X(hardsigmoid)                                                                                                     \
     X(hardswish)                                                                                                       \
+    X(hardmax)                                                                                                         \
     X(identity)                                                                                                        \
     X(isinf)                                                                                                           \
     X(isnan)                                                                                                           \
@@ -56,6 +59,7 @@
     X(less)                                                                                                            \
     X(less_or_equal)                                                                                                   \
     X(log)                                                                                                             \
+    X(log_softmax)                                                                                                     \
     X(matmul)                                                                                                          \
     X(max)                                                                                                             \
     X(maxpool)                                                                                                         \
@@ -73,11 +77,16 @@
     X(pow)                                                                                                             \
     X(range)                                                                                                           \
     X(reciprocal)                                                                                                      \
+    X(reduce_l1)                                                                                                       \
+    X(reduce_l2)                                                                                                       \
+    X(reduce_log_sum)                                                                                                  \
+    X(reduce_log_sum_exp)                                                                                              \
     X(reduce_max)                                                                                                      \
     X(reduce_mean)                                                                                                     \
     X(reduce_min)                                                                                                      \
     X(reduce_prod)                                                                                                     \
     X(reduce_sum)                                                                                                      \
+    X(reduce_sum_square)                                                                                               \
     X(relu)                                                                                                            \
     X(reshape)                                                                                                         \
     X(round)                                                                                                           \
