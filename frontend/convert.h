@@ -180,6 +180,12 @@ unsigned wfc_fe_space_var(wfc_space *s, char letter, uint32_t extent);
 WFC_MUST_USE wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_value a, wfc_value b, wfc_space *s,
                                         wfc_value *out);
 
+/* numpy.matmul of two values of any rank. */
+WFC_MUST_USE wfc_status wfc_fe_matmul(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value a, wfc_value b, wfc_value *result);
+/* The convolution that the node's attributes (group, pads, strides, ...) describe, x [n, c, space..] with weights
+ * [k, c / group, kernel..], without a bias. */
+WFC_MUST_USE wfc_status wfc_fe_convolve(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value x, wfc_value w, wfc_value *out);
+
 /* Reduces the axes of the bit mask whole; keep: they stay with extent 1, else they are left out. */
 WFC_MUST_USE wfc_status wfc_fe_reduce_axes(wfc_fe_ctx *c, const char *name, wfc_value x, wfc_reduce_kind kind,
                                            uint32_t axes, bool keep, wfc_value *out);

@@ -1,4 +1,4 @@
-/* Constant, ConstantOfShape, Range, Shape, Cast: values known at import. */
+/* Constant, ConstantOfShape, Range, Shape, Size, EyeLike: values known at import. Cast, CastLike. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 #include <math.h>
@@ -151,19 +151,85 @@ static void cast_element(const wfc_fe_const *from, uint64_t i, wfc_dtype to, voi
         wfc_dtype_set(to, bytes, i, t == WFC_U64 ? (double)(uint64_t)v : (double)v);
 }
 
-static wfc_status convert_cast(wfc_fe_ctx *c, wfc_fe_node *n) {
-    const wfc_fe_const *t;
+static wfc_status cast_const(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *t, wfc_dtype to) {
     wfc_fe_const out;
     void *bytes;
-    wfc_dtype to;
-    int64_t code = wfc_fe_attr_int(n, "to", 0);
-    WFC_TRY(wfc_fe_const_input(c, n, 0, &t));
-    if (code < 0 || code > 1000 || !wfc_fe_dtype((int)code, &to))
-        return wfc_fe_unsupported(c, n, "to %s", wfc_fe_dtype_code_name(code < 1000 ? (int)code : 1000));
     WFC_TRY(wfc_fe_new_const(c, n, to, t->rank, t->dims, &out, &bytes));
     for (uint64_t i = 0; i < t->elems; i++) cast_element(t, i, to, bytes);
     return wfc_fe_set_const(c, n, 0, &out);
 }
+
+/* At run time all types are float32: what has no fraction stays as it is. */
+static wfc_status cast_at_run_time(wfc_fe_ctx *c, wfc_fe_node *n, wfc_dtype to) {
+    const wfc_fe_value *v = wfc_fe_input(c, n, 0);
+    uint8_t from = wfc_fe_kind(wfc_fe_value_dtype(c, v)), kind = wfc_fe_kind(to);
+    wfc_value x;
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    c->result = (uint8_t)to;
+    if (kind == WFC_FE_BOOLS && from != WFC_FE_BOOLS)
+        WFC_TRY(wfc_fe_map(c, n, v->overflows ? "add(not(eq(a,0)),mul(0,a))" : "not(eq(a,0))", &x, 1, &x));
+    if (kind == WFC_FE_INTS && from == WFC_FE_FLOATS)
+        WFC_TRY(wfc_fe_map(c, n, "select(lt(a,0),ceil(a),floor(a))", &x, 1, &x));
+    if (kind == WFC_FE_INTS && from != WFC_FE_BOOLS) WFC_TRY(wfc_fe_guard(c, n, to, &x));
+    return wfc_fe_set_typed(c, n, 0, to, x);
+}
+
+static wfc_status cast_to(wfc_fe_ctx *c, wfc_fe_node *n, wfc_dtype to) {
+    const wfc_fe_value *v = wfc_fe_input(c, n, 0);
+    return v->state == WFC_FE_CONST ? cast_const(c, n, &v->konst, to) : cast_at_run_time(c, n, to);
+}
+
+static wfc_status convert_cast(wfc_fe_ctx *c, wfc_fe_node *n) {
+    wfc_dtype to;
+    int64_t code = wfc_fe_attr_int(n, "to", 0);
+    if (code < 0 || code > 1000 || !wfc_fe_dtype((int)code, &to))
+        return wfc_fe_unsupported(c, n, "to %s", wfc_fe_dtype_code_name(code >= 0 && code < 1000 ? (int)code : 1000));
+    return cast_to(c, n, to);
+}
+
+static wfc_status convert_cast_like(wfc_fe_ctx *c, wfc_fe_node *n) {
+    return cast_to(c, n, wfc_fe_value_dtype(c, wfc_fe_input(c, n, 1)));
+}
+
+/* --- Size, EyeLike -------------------------------------------------------------------------------------------------
+ */
+
+static wfc_status convert_size(wfc_fe_ctx *c, wfc_fe_node *n) {
+    uint8_t rank;
+    int64_t dims[WFC_IR_MAX_RANK], count = 1;
+    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &rank, dims);
+    for (unsigned i = 0; i < rank; i++) count *= dims[i];
+    return list_constant(c, n, WFC_I64, true, &count, 1);
+}
+
+static wfc_status convert_eye_like(wfc_fe_ctx *c, wfc_fe_node *n) {
+    uint8_t rank;
+    int64_t dims[WFC_IR_MAX_RANK], k = wfc_fe_attr_int(n, "k", 0), code;
+    wfc_dtype t = wfc_fe_value_dtype(c, wfc_fe_input(c, n, 0));
+    wfc_fe_const out;
+    void *bytes;
+    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &rank, dims);
+    if (rank != 2) return wfc_fe_invalid(c, n, "the input has %u axes, expected 2", rank);
+    code = wfc_fe_attr_int(n, "dtype", wfc_fe_dtype_code(t));
+    if (code < 0 || code > 1000 || !wfc_fe_dtype((int)code, &t)) return wfc_fe_unsupported(c, n, "its 'dtype'");
+    WFC_TRY(wfc_fe_new_const(c, n, t, 2, dims, &out, &bytes));
+    for (int64_t i = k < 0 && k >= -dims[0] ? -k : 0; i < dims[0] && k >= -dims[0] && k < dims[1] && i + k < dims[1];
+         i++)
+        wfc_dtype_set(t, bytes, (size_t)(i * dims[1] + i + k), 1);
+    return wfc_fe_set_const(c, n, 0, &out);
+}
+const wfc_fe_op wfc_fe_op_size = {
+    {"", "Size", 1, WFC_FE_NEWEST_OPSET, "folds: shapes are static"}, 1, 1, 1, 0, "", convert_size, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_eye_like = {{"", "EyeLike", 9, WFC_FE_NEWEST_OPSET, "folds: shapes are static"},
+                                      1,
+                                      1,
+                                      1,
+                                      0,
+                                      "dtype:i k:i",
+                                      convert_eye_like,
+                                      WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_cast_like = {
+    {"", "CastLike", 15, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, "saturate:i", convert_cast_like, WFC_FE_ANY};
 
 const wfc_fe_op wfc_fe_op_constant = {{"", "Constant", 1, WFC_FE_NEWEST_OPSET, "dense tensors of numbers"},
                                       0,
@@ -192,4 +258,4 @@ const wfc_fe_op wfc_fe_op_shape = {{"", "Shape", 1, WFC_FE_NEWEST_OPSET, "folds:
                                    convert_shape,
                                    WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_cast = {
-    {"", "Cast", 6, WFC_FE_NEWEST_OPSET, "constants only"}, 1, 1, 1, 0, "to:i saturate:i", convert_cast, WFC_FE_ANY};
+    {"", "Cast", 6, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "to:i saturate:i", convert_cast, WFC_FE_ANY};

@@ -10,13 +10,19 @@
 typedef struct conv_shape {
     uint8_t rank;
     int64_t x[WFC_IR_MAX_RANK], w[WFC_IR_MAX_RANK], groups, group_in, group_out;
+    wfc_value data, weights;
     wfc_fe_window window;
 } conv_shape;
 
+static uint8_t dims_of(const wfc_fe_ctx *c, wfc_value v, int64_t *dims) {
+    const wfc_shape *shape = &wfc_ir_node_c(c->g, v)->shape;
+    for (unsigned i = 0; i < shape->rank; i++) dims[i] = shape->dims[i];
+    return shape->rank;
+}
+
 static wfc_status read_shapes(wfc_fe_ctx *c, wfc_fe_node *n, conv_shape *s) {
-    uint8_t rank;
-    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &s->rank, s->x);
-    wfc_fe_shape(c, wfc_fe_input(c, n, 1), &rank, s->w);
+    uint8_t rank = dims_of(c, s->weights, s->w);
+    s->rank = dims_of(c, s->data, s->x);
     if (s->rank != rank || rank < 3)
         return wfc_fe_invalid(c, n, "the input has %u axes and the weights %u; expected the same, at least 3", s->rank,
                               rank);
@@ -34,10 +40,7 @@ static wfc_status read_shapes(wfc_fe_ctx *c, wfc_fe_node *n, conv_shape *s) {
 
 /* groups = 1 or depthwise */
 static wfc_status plain(wfc_fe_ctx *c, wfc_fe_node *n, const conv_shape *s, wfc_value *out) {
-    wfc_value x, w;
     wfc_space sp = {0};
-    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
-    WFC_TRY(wfc_fe_ir_input(c, n, 1, &w));
     unsigned vn = wfc_fe_space_var(&sp, 'n', (uint32_t)s->x[0]), vk = wfc_fe_space_var(&sp, 'k', (uint32_t)s->w[0]);
     wfc_fe_window_outputs(&s->window, &sp);
     sp.out_rank = sp.index_count;
@@ -48,7 +51,17 @@ static wfc_status plain(wfc_fe_ctx *c, wfc_fe_node *n, const conv_shape *s, wfc_
     sp.b[0].coef[vk] = 1;
     sp.b[1].coef[vc] = 1;
     for (unsigned i = 0; i < s->window.rank; i++) sp.b[2 + i].coef[vc + 1 + i] = 1;
-    return wfc_fe_contract(c, n, x, w, &sp, out);
+    return wfc_fe_contract(c, n, s->data, s->weights, &sp, out);
+}
+
+/* Under another shape; constants in place, so that they stay constants. */
+static wfc_status split_channels(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value v, uint8_t rank, const int64_t *dims,
+                                 wfc_value *out) {
+    wfc_shape shape;
+    WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
+    const wfc_node *k = wfc_ir_node_c(c->g, v);
+    if (k->op != WFC_CORE_CONST) return wfc_ir_add_reshape(c->g, c->diag, NULL, v, &shape, out);
+    return wfc_ir_add_const(c->g, c->diag, k->name, (wfc_dtype)k->dtype, &shape, k->u.konst.data.bytes, false, out);
 }
 
 static wfc_status grouped(wfc_fe_ctx *c, wfc_fe_node *n, const conv_shape *s, wfc_value *out) {
@@ -59,8 +72,8 @@ static wfc_status grouped(wfc_fe_ctx *c, wfc_fe_node *n, const conv_shape *s, wf
     wfc_space sp = {0};
     memcpy(xd + 3, s->x + 2, sizeof *xd * spatial);
     memcpy(wd + 3, s->w + 2, sizeof *wd * spatial);
-    WFC_TRY(wfc_fe_ir_input_as(c, n, 0, (uint8_t)(3 + spatial), xd, &x));
-    WFC_TRY(wfc_fe_ir_input_as(c, n, 1, (uint8_t)(3 + spatial), wd, &w));
+    WFC_TRY(split_channels(c, n, s->data, (uint8_t)(3 + spatial), xd, &x));
+    WFC_TRY(split_channels(c, n, s->weights, (uint8_t)(3 + spatial), wd, &w));
     unsigned vn = wfc_fe_space_var(&sp, 'n', (uint32_t)s->x[0]), vg = wfc_fe_space_var(&sp, 'g', (uint32_t)s->groups),
              vk = wfc_fe_space_var(&sp, 'k', (uint32_t)s->group_out);
     wfc_fe_window_outputs(&s->window, &sp);
@@ -76,22 +89,29 @@ static wfc_status grouped(wfc_fe_ctx *c, wfc_fe_node *n, const conv_shape *s, wf
     return wfc_ir_add_reshape(c->g, c->diag, NULL, y, &shape, out);
 }
 
-static wfc_status convert_conv(wfc_fe_ctx *c, wfc_fe_node *n) {
-    conv_shape s = {0};
-    wfc_value y[2];
+wfc_status wfc_fe_convolve(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value x, wfc_value w, wfc_value *out) {
+    conv_shape s = {.data = x, .weights = w};
     wfc_shape ignored;
     WFC_TRY(read_shapes(c, n, &s));
     int64_t out_dims[WFC_IR_MAX_RANK] = {s.x[0], s.w[0], s.window.out[0], s.window.out[1], s.window.out[2]};
     WFC_TRY(wfc_fe_ir_shape(c, n, s.rank, out_dims, &ignored));
     bool depthwise = s.group_in == 1 && s.group_out == 1;
-    WFC_TRY(s.groups == 1 || depthwise ? plain(c, n, &s, &y[0]) : grouped(c, n, &s, &y[0]));
+    return s.groups == 1 || depthwise ? plain(c, n, &s, out) : grouped(c, n, &s, out);
+}
+
+static wfc_status convert_conv(wfc_fe_ctx *c, wfc_fe_node *n) {
+    wfc_value x, w, y[2];
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    WFC_TRY(wfc_fe_ir_input(c, n, 1, &w));
+    WFC_TRY(wfc_fe_convolve(c, n, x, w, &y[0]));
+    const wfc_shape made = wfc_ir_node_c(c->g, y[0])->shape;
     if (wfc_fe_input(c, n, 2)) {
         uint8_t rank;
         int64_t dims[WFC_IR_MAX_RANK];
         wfc_fe_shape(c, wfc_fe_input(c, n, 2), &rank, dims);
-        if (rank != 1 || dims[0] != s.w[0])
-            return wfc_fe_invalid(c, n, "the bias is not a vector of %lld channels", (long long)s.w[0]);
-        for (rank = 1; rank < s.rank - 1; rank++) dims[rank] = 1;
+        if (rank != 1 || dims[0] != made.dims[1])
+            return wfc_fe_invalid(c, n, "the bias is not a vector of %u channels", made.dims[1]);
+        for (rank = 1; rank < made.rank - 1; rank++) dims[rank] = 1;
         WFC_TRY(wfc_fe_ir_input_as(c, n, 2, rank, dims, &y[1]));
         WFC_TRY(wfc_fe_map(c, n, "add(a,b)", y, 2, &y[0]));
     }

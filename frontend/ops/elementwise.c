@@ -82,16 +82,52 @@ static wfc_status clip_bound(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const ch
     }
     WFC_TRY(wfc_fe_const_input(c, n, k, &t));
     if (!t) return WFC_OK;
-    if (t->dtype != WFC_F32) return wfc_fe_unsupported(c, n, "%s; only float32", wfc_dtype_name((wfc_dtype)t->dtype));
-    if (t->elems != 1) return wfc_fe_invalid(c, n, "the bound '%s' is not a scalar", attribute);
-    *bound = (double)*(const float *)t->bytes;
+    *bound = wfc_dtype_get((wfc_dtype)t->dtype, t->bytes, 0);
     return WFC_OK;
+}
+
+static wfc_status check_clip(wfc_fe_ctx *c, wfc_fe_node *n) {
+    for (unsigned k = 1; k < 3; k++) {
+        const wfc_fe_value *v = wfc_fe_input(c, n, k);
+        uint8_t rank;
+        int64_t dims[WFC_IR_MAX_RANK];
+        uint64_t elems;
+        if (!v) continue;
+        wfc_fe_shape(c, v, &rank, dims);
+        if (!wfc_fe_elems(dims, rank, INT64_MAX, &elems) || elems != 1)
+            return wfc_fe_invalid(c, n, "the bound '%s' is not a scalar", k == 1 ? "min" : "max");
+        if (wfc_fe_value_dtype(c, v) != (wfc_dtype)c->result)
+            return wfc_fe_invalid(c, n, "a bound is %s, the input %s", wfc_dtype_name(wfc_fe_value_dtype(c, v)),
+                                  wfc_dtype_name((wfc_dtype)c->result));
+    }
+    return WFC_OK;
+}
+
+/* Bounds that the run brings. */
+static wfc_status clip_at_run_time(wfc_fe_ctx *c, wfc_fe_node *n) {
+    wfc_value in[3], y;
+    uint32_t count = 1;
+    bool low = wfc_fe_input(c, n, 1), high = wfc_fe_input(c, n, 2);
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &in[0]));
+    if (low) WFC_TRY(wfc_fe_ir_input_as(c, n, 1, 0, NULL, &in[count++]));
+    if (high) WFC_TRY(wfc_fe_ir_input_as(c, n, 2, 0, NULL, &in[count++]));
+    const char *text = !low && !high ? "a" : low && high ? "min(max(a,b),c)" : low ? "max(a,b)" : "min(a,b)";
+    WFC_TRY(wfc_fe_map(c, n, text, in, count, &y));
+    return wfc_fe_set_ir(c, n, 0, y);
+}
+
+static bool bound_at_run_time(const wfc_fe_ctx *c, const wfc_fe_node *n) {
+    for (unsigned k = 1; k < 3; k++)
+        if (wfc_fe_input(c, n, k) && wfc_fe_input(c, n, k)->state == WFC_FE_RUNTIME) return true;
+    return false;
 }
 
 /* min(max(x, lo), hi): where lo > hi the upper bound wins, as ONNX says. */
 static wfc_status convert_clip(wfc_fe_ctx *c, wfc_fe_node *n) {
     double lo = -HUGE_VAL, hi = HUGE_VAL;
     wfc_value x, y;
+    WFC_TRY(check_clip(c, n));
+    if (bound_at_run_time(c, n) || c->folding) return clip_at_run_time(c, n);
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
     WFC_TRY(clip_bound(c, n, 1, "min", &lo));
     WFC_TRY(clip_bound(c, n, 2, "max", &hi));
@@ -157,7 +193,7 @@ const wfc_fe_op wfc_fe_op_tanh = {
     {"", "Tanh", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_tanh, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_sigmoid = {
     {"", "Sigmoid", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_sigmoid, WFC_FE_FLOATS};
-const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "float32; the bounds are constants"},
+const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "numbers"},
                                   1,
                                   3,
                                   1,

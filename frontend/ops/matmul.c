@@ -87,20 +87,19 @@ static wfc_status convert_gemm(wfc_fe_ctx *c, wfc_fe_node *n) {
  */
 
 /* numpy.matmul: batch axes broadcast; a vector gets an axis of extent 1, which the result loses again. */
-static wfc_status convert_matmul(wfc_fe_ctx *c, wfc_fe_node *n) {
+wfc_status wfc_fe_matmul(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value a, wfc_value b, wfc_value *result) {
     static const char batch_letters[] = "bdefgh";
-    uint8_t ra, rb, batch_rank;
+    uint8_t batch_rank;
     int64_t da[WFC_IR_MAX_RANK], db[WFC_IR_MAX_RANK], batch[WFC_IR_MAX_RANK] = {0};
-    wfc_fe_shape(c, wfc_fe_input(c, n, 0), &ra, da);
-    wfc_fe_shape(c, wfc_fe_input(c, n, 1), &rb, db);
+    const wfc_shape sa = wfc_ir_node_c(c->g, a)->shape, sb = wfc_ir_node_c(c->g, b)->shape;
+    uint8_t ra = sa.rank, rb = sb.rank;
+    for (unsigned i = 0; i < ra; i++) da[i] = sa.dims[i];
+    for (unsigned i = 0; i < rb; i++) db[i] = sb.dims[i];
     if (ra == 0 || rb == 0) return wfc_fe_invalid(c, n, "an operand is a scalar");
     unsigned ba = ra > 2 ? ra - 2u : 0, bb = rb > 2 ? rb - 2u : 0, col_axis_a = ra - 1u,
              row_axis_b = rb > 1 ? rb - 2u : 0;
     if (da[col_axis_a] != db[row_axis_b] || !wfc_fe_broadcast((uint8_t)ba, da, (uint8_t)bb, db, &batch_rank, batch))
         return wfc_fe_invalid(c, n, "the shapes of its operands do not multiply");
-    wfc_value a, b, y;
-    WFC_TRY(wfc_fe_ir_input(c, n, 0, &a));
-    WFC_TRY(wfc_fe_ir_input(c, n, 1, &b));
     wfc_space s = {0};
     int64_t out[WFC_IR_MAX_RANK + 2];
     unsigned rank = 0, vn = 0, vk = 0;
@@ -121,7 +120,14 @@ static wfc_status convert_matmul(wfc_fe_ctx *c, wfc_fe_node *n) {
     if (rb > 1) s.b[rb - 1].coef[vk] = 1;
     s.a[col_axis_a].coef[vc] = 1;
     s.b[row_axis_b].coef[vc] = 1;
-    WFC_TRY(wfc_fe_contract(c, n, a, b, &s, &y));
+    return wfc_fe_contract(c, n, a, b, &s, result);
+}
+
+static wfc_status convert_matmul(wfc_fe_ctx *c, wfc_fe_node *n) {
+    wfc_value a, b, y;
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &a));
+    WFC_TRY(wfc_fe_ir_input(c, n, 1, &b));
+    WFC_TRY(wfc_fe_matmul(c, n, a, b, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
 

@@ -21,6 +21,7 @@
     X(batchnorm)                                                                                                       \
     X(bit_shift)                                                                                                       \
     X(cast)                                                                                                            \
+    X(cast_like)                                                                                                       \
     X(ceil)                                                                                                            \
     X(celu)                                                                                                            \
     X(clip)                                                                                                            \
@@ -28,16 +29,21 @@
     X(constant)                                                                                                        \
     X(constant_of_shape)                                                                                               \
     X(conv)                                                                                                            \
+    X(conv_integer)                                                                                                    \
     X(cos)                                                                                                             \
     X(cosh)                                                                                                            \
+    X(cumsum)                                                                                                          \
     X(depth_to_space)                                                                                                  \
+    X(dequantize)                                                                                                      \
     X(div)                                                                                                             \
     X(dropout)                                                                                                         \
+    X(dynamic_quantize)                                                                                                \
     X(elu)                                                                                                             \
     X(equal)                                                                                                           \
     X(erf)                                                                                                             \
     X(exp)                                                                                                             \
     X(expand)                                                                                                          \
+    X(eye_like)                                                                                                        \
     X(flatten)                                                                                                         \
     X(floor)                                                                                                           \
     X(gather)                                                                                                          \
@@ -49,32 +55,43 @@
     X(globalmaxpool)                                                                                                   \
     X(greater)                                                                                                         \
     X(greater_or_equal)                                                                                                \
+    X(group_norm)                                                                                                      \
     X(hardsigmoid)                                                                                                     \
     X(hardswish)                                                                                                       \
     X(hardmax)                                                                                                         \
     X(identity)                                                                                                        \
+    X(instance_norm)                                                                                                   \
     X(isinf)                                                                                                           \
     X(isnan)                                                                                                           \
+    X(lrn)                                                                                                             \
+    X(layer_norm)                                                                                                      \
     X(leaky_relu)                                                                                                      \
     X(less)                                                                                                            \
     X(less_or_equal)                                                                                                   \
     X(log)                                                                                                             \
     X(log_softmax)                                                                                                     \
+    X(lp_norm)                                                                                                         \
     X(matmul)                                                                                                          \
+    X(matmul_integer)                                                                                                  \
     X(max)                                                                                                             \
     X(maxpool)                                                                                                         \
     X(mean)                                                                                                            \
+    X(mean_variance)                                                                                                   \
     X(min)                                                                                                             \
     X(mish)                                                                                                            \
     X(mod)                                                                                                             \
     X(mul)                                                                                                             \
     X(neg)                                                                                                             \
+    X(nll_loss)                                                                                                        \
     X(not )                                                                                                            \
     X(one_hot)                                                                                                         \
     X(or)                                                                                                              \
     X(prelu)                                                                                                           \
     X(pad)                                                                                                             \
     X(pow)                                                                                                             \
+    X(qlinear_conv)                                                                                                    \
+    X(qlinear_matmul)                                                                                                  \
+    X(quantize)                                                                                                        \
     X(range)                                                                                                           \
     X(reciprocal)                                                                                                      \
     X(reduce_l1)                                                                                                       \
@@ -100,8 +117,10 @@
     X(sign)                                                                                                            \
     X(sin)                                                                                                             \
     X(sinh)                                                                                                            \
+    X(size)                                                                                                            \
     X(slice)                                                                                                           \
     X(softmax)                                                                                                         \
+    X(cross_entropy)                                                                                                   \
     X(softplus)                                                                                                        \
     X(softsign)                                                                                                        \
     X(space_to_depth)                                                                                                  \
@@ -115,6 +134,7 @@
     X(thresholded_relu)                                                                                                \
     X(tile)                                                                                                            \
     X(transpose)                                                                                                       \
+    X(trilu)                                                                                                           \
     X(unsqueeze)                                                                                                       \
     X(where)                                                                                                           \
     X(xor)

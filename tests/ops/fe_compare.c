@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool close_enough(double found, double expected) {
+static bool close_enough(double found, double expected, double rtol) {
     if (isnan(found) || isnan(expected)) return isnan(found) && isnan(expected);
     if (isinf(found) || isinf(expected)) return found == expected;
-    return fabs(found - expected) <= 1e-7 + 1e-3 * fabs(expected);
+    return fabs(found - expected) <= 1e-7 + rtol * fabs(expected);
 }
 
 bool fe_tensors_agree(const wfc_tensor *found, const wfc_tensor *expected, char *why, size_t size) {
@@ -26,7 +26,7 @@ bool fe_tensors_agree(const wfc_tensor *found, const wfc_tensor *expected, char 
     }
     for (uint64_t i = 0; i < n; i++) {
         double f = wfc_dtype_get(t, found->data, i), e = wfc_dtype_get(t, expected->data, i);
-        if (close_enough(f, e)) continue;
+        if (close_enough(f, e, t == WFC_F16 || t == WFC_BF16 ? 2e-2 : 1e-3)) continue;
         snprintf(why, size, "element %llu is %.9g, expected %.9g", (unsigned long long)i, f, e);
         return false;
     }

@@ -1,5 +1,5 @@
-/* Comparing an evaluated output with a recorded one, as ONNX's own runner does: rtol 1e-3, atol 1e-7, NaN and Inf at
- * the same places, integers exact. */
+/* Comparing an evaluated output with a recorded one, as ONNX's own runner does: rtol 1e-3 (16-bit floats 2e-2), atol
+ * 1e-7, NaN and Inf at the same places, integers exact. */
 #ifndef WFC_TESTS_OPS_FE_COMPARE_H
 #define WFC_TESTS_OPS_FE_COMPARE_H
 
