@@ -2,16 +2,17 @@
 """What pruning buys: accuracy, cycles and bytes of the Fashion-MNIST models at several sparsities.
 
     tests/bench/prune_table.py build/release/waferc --python VENV/bin/python [--target lab] [--scope layer|global]
-                               [--sparsity 0,.5,.8,.9] [--run 500] [--engine NAME] [MODEL ...]
+                               [--sparsity 0,.5,.8,.9] [--run 500] [--part 64] [--threads 1] [--engine NAME] [MODEL ...]
 
 VENV needs onnx, onnxruntime and numpy; this script itself needs none of them. For each model and sparsity S
 
 - waferc compiles with --prune magnitude:S and --masks; the masks are applied to the initializers of the ONNX file, and
   ONNX Runtime's accuracy of that file over all 10 000 test images is the accuracy given;
 - the program runs the first --run images on the simulator; "equal" counts those whose class is ONNX Runtime's;
-- delta-T on the rectangles of the unpruned program (--rectangles where waferc has it; else it is checked that the
-  rectangles came out the same, and said when not), and with PEs given by sparse cost (--allot sparse, where waferc has
-  it; --part images are run, and their classes compared as well);
+- delta-T on the rectangles of the program at the first S (--rectangles; that they came out the same is checked, and said
+  when not), and with PEs given anew by sparse cost (--allot sparse; --part images are run, and their classes compared as
+  well). Factors compare with the first S on as many images; behind the comma the PEs in use. *Slowest* is the layer,
+  adapters included, with the largest predicted cycles, on the same rectangles and re-allotted: what holds it back;
 - table bytes: of the sparse form, in all PEs (tables of a layer have one size); weight bytes: of dense weights, the fullest
   PE of each layer times its PEs;
 - layers that stay dense, with the density below which they would not.
@@ -81,8 +82,6 @@ def count_equal(outputs, classes):
 class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
-        text = subprocess.run([args.waferc, "compile", "--help"], capture_output=True, text=True, check=True).stdout
-        self.has = {option: f"--{option} " in text for option in ("allot", "rectangles")}
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -112,6 +111,7 @@ class Bench:
         """Statistics of a run, and how many classes are ONNX Runtime's."""
         stats, out = self.path("stats.json"), self.path("out.npz")
         command = [self.args.waferc, "run", "-q", program, "--input", images, "--stats", stats, "-o", out]
+        command += ["--threads", str(self.args.threads)]
         if self.args.engine:
             command += ["--engine", self.args.engine]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -130,34 +130,40 @@ def bytes_of(stats, category):
     return sum(l["sram_bytes"][category] * l["pe_count"] for l in stats["layers"])
 
 
+def slowest(stats):
+    layer = max(stats["layers"], key=lambda l: l["predicted_cycles"]["total"])
+    return f"{layer['name']} ({layer['kind']})"
+
+
+def times(stats, base):
+    """Simulated and predicted delta-T, faster than the base by."""
+    delta = stats["delta_t_cycles"]
+    return f"{delta:.0f} / {stats['predicted_delta_t_cycles']:.0f} ({base / delta:.2f}x), {stats['pe_used']}"
+
+
 def one_row(b, name, sparsity, first, part, base):
     model, program = os.path.join(ROOT, "models", name, "model.onnx"), b.path(f"{name}-{sparsity}.wafer")
     masks, classes = b.path("masks.npz"), b.path("classes.npy")
     how = ["--prune", f"magnitude:{sparsity}:{b.args.scope}", "--masks", masks]
-    if base and b.has["rectangles"]:
-        how += ["--rectangles", base["program"]]
-    forms = b.compile(model, program, *how)
+    forms = b.compile(model, program, *how, *(["--rectangles", base["program"]] if base else []))
     result = b.in_venv("masked", model, masks, b.path("images.npz"), b.path("labels.npy"), classes)
     stats, equal = b.run(program, first, classes)
+    allotted = b.path("allot.wafer")
+    b.compile(model, allotted, *how[:2], "--allot", "sparse")
+    again, parts = b.run(allotted, part, classes)
     if base is None:
-        base = {"program": program, "delta": stats["delta_t_cycles"], "rectangles": rectangles(stats)}
+        base = {"program": program, "delta": stats["delta_t_cycles"], "part": again["delta_t_cycles"],
+                "rectangles": rectangles(stats)}
     same = "" if rectangles(stats) == base["rectangles"] else " (other rectangles)"
-    again = "-"
-    if b.has["allot"]:
-        allotted = b.path("allot.wafer")
-        b.compile(model, allotted, *how[:2], "--allot", "sparse")
-        other, parts = b.run(allotted, part, classes)
-        again = f"{other['delta_t_cycles']:.0f} ({base['delta'] / other['delta_t_cycles']:.2f}x)"
-        if parts["equal"] != parts["of"]:
-            again += f" {parts['of'] - parts['equal']} classes differ"
+    wrong = "" if parts["equal"] == parts["of"] else f" {parts['of'] - parts['equal']} classes differ"
     dense = [f"{n} ({c:.2f})" for n, (form, c) in forms.items() if form == "dense"]
     if not forms:
         dense = ["all"]
     density = stats["macs_nonzero"] / stats["macs"]
     print(f"| {name} | {sparsity} | {density:.3f} | {100 * result['accuracy']:.2f} % | {equal['equal']} of {equal['of']} | "
-          f"{stats['delta_t_cycles']:.0f} ({base['delta'] / stats['delta_t_cycles']:.2f}x){same} | "
-          f"{stats['predicted_delta_t_cycles']:.0f} | {again} | {stats['pe_used']} | {bytes_of(stats, 'index')} | "
-          f"{bytes_of(stats, 'weight')} | {', '.join(dense) or 'none'} |", flush=True)
+          f"{times(stats, base['delta'])}{same} | {times(again, base['part'])}{wrong} | "
+          f"{bytes_of(stats, 'index')} | {bytes_of(stats, 'weight')} | {', '.join(dense) or 'none'} | "
+          f"{slowest(stats)}; {slowest(again)} |", flush=True)
     return base
 
 
@@ -169,7 +175,8 @@ def main():
     parser.add_argument("--scope", choices=("layer", "global"), default="layer")
     parser.add_argument("--sparsity", default="0,.5,.8,.9")
     parser.add_argument("--run", type=int, default=500)
-    parser.add_argument("--part", type=int, default=32)
+    parser.add_argument("--part", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--engine")
     parser.add_argument("models", nargs="*", default=["mlp-fashion", "resnet-fashion"])
     args = parser.parse_intermixed_args()
@@ -179,11 +186,12 @@ def main():
         for count, out in ((args.run, b.path("first")), (args.part, b.path("part"))):
             os.mkdir(out)
             b.images(count, out)
-        print(f"target {args.target}, magnitude per {args.scope}; options of waferc: "
-              + ", ".join(f"--{k} {'yes' if v else 'not there'}" for k, v in b.has.items()) + "\n")
-        print("| model | S | share of MACs left | accuracy (ONNX Runtime) | equal classes | delta-T, same rectangles | "
-              "predicted | delta-T, re-allotted | PEs | table bytes | weight bytes | dense layers (crossover density) |")
-        print("|" + "---|" * 12)
+        print(f"target {args.target}, magnitude per {args.scope}, {args.run} images on the same rectangles, {args.part} "
+              "re-allotted\n")
+        print("| model | S | share of MACs left | accuracy (ONNX Runtime) | equal classes | delta-T simulated / predicted "
+              "(factor), PEs: same rectangles | re-allotted | table bytes | weight bytes | dense layers (crossover density) "
+              "| slowest: same; re-allotted |")
+        print("|" + "---|" * 11)
         for name in args.models:
             base = None
             for sparsity in args.sparsity.split(","):

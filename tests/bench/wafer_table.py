@@ -6,10 +6,10 @@
 
 A MODELDIR holds model.onnx and test_data_set_0, .. as models/ and models/export.py have them. Each model is compiled (-v,
 for the note on placement), run with --stats and compared with the outputs of its data sets, and reported as JSON; every
-figure is from there, none is worked out here but ratios. Seconds and peak memory are those of the compiler's and the
-simulator's process. Fewer than 8 samples have no delta-T. --no-run leaves the simulation out, and what comes of it.
+figure is from there, none is worked out here but ratios. Seconds (of the clock and of all CPUs) and peak memory are those
+of the compiler's and the simulator's process. Fewer than 8 samples have no delta-T. --no-run leaves the simulation out, and what comes of it.
 --each also compiles with each placement method alone; else the figures by method are those that the compiler weighed
-('-': the method found no floorplan that fits). --compile passes an option on (--compile=--max-pes=46593). --keep leaves
+before it emitted the winner ('-': the method found no floorplan that fits). --compile passes an option on (--compile=--max-pes=46593). --keep leaves
 programs, statistics and reports in a folder. Exits with 1 where a model failed or an output was wrong.
 """
 import argparse
@@ -30,7 +30,7 @@ class Failed(Exception):
 
 
 def measured(command, may_fail=False):
-    """(status, text of both outputs, seconds, peak bytes) of a process."""
+    """(status, text of both outputs, (seconds, of these on a CPU), peak bytes) of a process."""
     with tempfile.TemporaryFile() as out:
         start = time.perf_counter()
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
@@ -41,7 +41,7 @@ def measured(command, may_fail=False):
         text = out.read().decode(errors="replace")
     if child.returncode and not may_fail:
         raise Failed(f"{' '.join(command[1:3])} ..: exit {child.returncode}: {text.strip()[-300:]}")
-    return child.returncode, text, seconds, usage.ru_maxrss * 1024
+    return child.returncode, text, (seconds, usage.ru_utime + usage.ru_stime), usage.ru_maxrss * 1024
 
 
 def thousands(value):
@@ -49,7 +49,7 @@ def thousands(value):
 
 
 def cost(seconds, peak):
-    return f"{seconds:.1f} s, {peak / 2**30:.2f} GiB"
+    return f"{seconds[0]:.1f} s ({seconds[1]:.1f} s CPU), {peak / 2**30:.2f} GiB"
 
 
 def percent(value, of):
@@ -149,7 +149,7 @@ class Model:
         out["largest SRAM, bytes"] = thousands(t["sram_max_bytes"])
         out["placement"] = winner
         for m in METHODS:
-            out[f"{m} alone, predicted"] = by[m]
+            out[f"{m} alone, predicted" if self.args.each else f"{m}, as weighed before emission"] = by[m]
         out["slowest layer, predicted"] = f"{slowest['name']} ({slowest['kind']})"
         out["compile"] = cost(compile_s, compile_peak)
         if stats:
