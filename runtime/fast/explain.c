@@ -46,8 +46,8 @@ static void copy_node(fast *f, uint32_t node) {
         chan *to = &e->chans[r->chan0 + l];
         unsigned port = from->set->local[l].port;
         copy_chan(e, to, local_chan(from, l));
-        if (port < 4 && from->nbr[port] != NBR_NONE && from->nbr[port] >= NBR_PORT)
-            to->pusher = 2 * e->nodes + (from->nbr[port] & ~NBR_PORT);
+        uint32_t host = port == WFC_PORT_W ? from->port[0] : port == WFC_PORT_E ? from->port[1] : NONE32;
+        if (host != NONE32) to->pusher = 2 * e->nodes + host;
     }
     if (!p->info) return;
     for (uint32_t q = 0; q < p->info->in_count; q++) copy_chan(e, &e->chans[p->in_chan0 + q], queue_chan(f, from, q));
@@ -57,11 +57,5 @@ static void copy_node(fast *f, uint32_t node) {
 wfc_status fast_explain_state(fast *f) {
     WFC_TRY(sim_load_fabric(&f->e));
     for (uint32_t i = 0; i < f->e.nodes; i++) copy_node(f, i);
-    for (uint32_t i = 0; i < f->strip_count; i++) {
-        const wfc_engine *e = &f->strips[i].e;
-        if (!e->trap.set && e->extra_stream == NONE32) continue;
-        if (e->trap.set && !f->e.trap.set) f->e.trap = e->trap; /* strips are in program order */
-        if (e->extra_stream < f->e.extra_stream) f->e.extra_stream = e->extra_stream;
-    }
     return WFC_OK;
 }

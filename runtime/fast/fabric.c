@@ -25,7 +25,7 @@ static void apply_command(fslot *st, const wfc_prog_route *rt, uint32_t payload,
         st->position = rt->initial;
 }
 
-static void hash_grant(strip *s, uint32_t node, unsigned colour, const fword *w) {
+static void hash_grant(worker *s, uint32_t node, unsigned colour, const fword *w) {
     uint64_t x = s->e.now * 0x9e3779b97f4a7c15u +
                  ((uint64_t)node << 40 ^ (uint64_t)colour << 33 ^ (uint64_t)(w->when & 1) << 32 ^ w->value);
     x ^= x >> 29;
@@ -33,36 +33,26 @@ static void hash_grant(strip *s, uint32_t node, unsigned colour, const fword *w)
     s->e.result->event_hash += x ^ x >> 32;
 }
 
-static inline void push_link(strip *s, const frouter *r, unsigned p, uint32_t dst, unsigned colour, fword w) {
-    uint32_t at = time_now(s) + s->f->hop, other = r->nbr[p], when = at << 1 | (w.when & 1);
+static inline void push_link(worker *s, const frouter *r, unsigned p, uint32_t dst, fword w) {
+    uint32_t at = time_now(s) + s->f->hop;
     fchan *c = chan_at(s->f, dst);
     s->hops++;
-    if (r->border >> p & 1) { /* c is a proxy that counts what is behind the border */
-        c->count++;
-        strip_send(s, (message){other, w.value, when, (uint8_t)((p + 2) % 4), (uint8_t)colour, false});
-        return;
-    }
-    if (!fchan_put(c, w.value, when)) return;
+    if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
     frouter *to = (frouter *)(void *)(s->f->records + (size_t)r->record[p] * UNIT);
     to->nonempty[c->local / 64] |= 1ull << (c->local % 64);
-    if (!s->after_hop) {
-        wake_router(s, other, at);
-        return;
-    }
-    s->after_hop[(other - s->first) / 64] |= 1ull << ((other - s->first) % 64);
-    s->near_used |= s->hop_used;
+    wake_router(s, place_behind(s->f, r->place, p), at);
 }
 
-static void push_queue(strip *s, uint32_t node, frouter *r, uint32_t dst, fword w) {
+static void push_queue(worker *s, frouter *r, uint32_t dst, fword w) {
     uint32_t at = time_now(s) + s->f->ramp;
     fchan *c = chan_at(s->f, dst);
     if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
     r->queues |= 1u << c->local;
-    wake_pe(s, node, at);
+    wake_pe(s, r->place, at);
 }
 
 /* To the host, or to nowhere. */
-static void push_outside(strip *s, uint32_t node, unsigned p, uint32_t dst, fword w) {
+static void push_outside(worker *s, uint32_t node, unsigned p, uint32_t dst, fword w) {
     if (dst == NONE32)
         sim_trap(&s->e, &s->e.pes[node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
                  "NESWR"[p]);
@@ -70,38 +60,36 @@ static void push_outside(strip *s, uint32_t node, unsigned p, uint32_t dst, fwor
         fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
 }
 
-static void push_all(strip *s, uint32_t node, frouter *r, const fslot *st, unsigned out, unsigned colour, fword w) {
+static void push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, fword w) {
     for (; out; out &= out - 1) {
         unsigned p = low_bit(out);
         uint32_t dst = st->dst[p];
         if (dst >= DST_COLLECT)
             push_outside(s, node, p, dst, w);
         else if (p == WFC_PORT_R)
-            push_queue(s, node, r, dst, w);
+            push_queue(s, r, dst, w);
         else
-            push_link(s, r, p, dst, colour, w);
+            push_link(s, r, p, dst, w);
     }
 }
 
-/* The pusher sees the credit from the next cycle on; it needs to be told when the channel was full. */
-static void return_credit(strip *s, uint32_t node, const frouter *r, unsigned port, unsigned colour, bool full) {
+/* The channel was full: its pusher sees the credit from the next cycle on. */
+static void return_credit(worker *s, const frouter *r, unsigned port) {
+    const fast *f = s->f;
     uint32_t now = time_now(s);
     if (port == WFC_PORT_R) {
-        if (full) wake_pe(s, node, now + 1);
+        wake_pe(s, r->place, now + 1);
         return;
     }
-    uint32_t other = r->nbr[port];
-    if (in_strip(s, other)) {
-        if (full) wake_router(s, other, now + 1);
-    } else if (other < NBR_PORT) {
-        strip_send(s, (message){other, 0, 0, (uint8_t)((port + 2) % 4), (uint8_t)colour, true});
-    } else if (other != NBR_NONE && full && s->f->port_at[other & ~NBR_PORT] > now) {
-        s->f->port_at[other & ~NBR_PORT] = now + 1;
-    }
+    uint32_t host = port == WFC_PORT_W ? r->port[0] : port == WFC_PORT_E ? r->port[1] : NONE32;
+    if (host == NONE32)
+        wake_router(s, place_behind(f, r->place, port), now + 1);
+    else if (f->port_at[host] > now)
+        f->port_at[host] = now + 1;
 }
 
 /* The commonest grant of all: one way to go, whatever the word is. */
-static inline bool grant_plain(strip *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
+static inline bool grant_plain(worker *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
     const uint32_t now = time_now(s);
     const fslot *st = &r->slot[lo->slot];
     unsigned out = lo->out[0];
@@ -109,15 +97,14 @@ static inline bool grant_plain(strip *s, uint32_t node, frouter *r, unsigned l, 
     fword w;
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
-    const unsigned colour = lo->colour;
-    if (full || (lo->port < 4 && (r->border >> lo->port & 1))) return_credit(s, node, r, lo->port, colour, full);
-    if (s->e.opt.event_hash) hash_grant(s, node, colour, &w);
+    if (full) return_credit(s, r, lo->port);
+    if (s->e.opt.event_hash) hash_grant(s, node, lo->colour, &w);
     sc->taken |= out;
     for (; out; out &= out - 1) {
         unsigned p = low_bit(out);
         uint32_t dst = st->dst[p];
         if (dst < DST_COLLECT)
-            push_link(s, r, p, dst, colour, w);
+            push_link(s, r, p, dst, w);
         else
             push_outside(s, node, p, dst, w);
     }
@@ -125,7 +112,7 @@ static inline bool grant_plain(strip *s, uint32_t node, frouter *r, unsigned l, 
 }
 
 /* Grants the head of local channel l, which is visible, if it is eligible; where that is not plain. */
-static bool grant_other(strip *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
+static bool grant_other(worker *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
     const uint32_t now = time_now(s);
     fslot *st = &r->slot[lo->slot];
     unsigned out = lo->out[st->changed == now ? st->before : st->position];
@@ -148,9 +135,9 @@ static bool grant_other(strip *s, uint32_t node, frouter *r, unsigned l, const f
     fword w;
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
-    if (full || (lo->port < 4 && (r->border >> lo->port & 1))) return_credit(s, node, r, lo->port, rt->colour, full);
+    if (full) return_credit(s, r, lo->port);
     if (s->e.opt.event_hash) hash_grant(s, node, rt->colour, &w);
-    push_all(s, node, r, st, out, rt->colour, w);
+    push_all(s, node, r, st, out, w);
     sc->taken |= out;
     if (counted) {
         sc->filtered |= 1u << lo->slot;
@@ -160,7 +147,7 @@ static bool grant_other(strip *s, uint32_t node, frouter *r, unsigned l, const f
     return true;
 }
 
-static inline bool try_grant(strip *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+static inline bool try_grant(worker *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
     const flocal *lo = &r->set->local[l];
     return lo->plain ? grant_plain(s, node, r, l, lo, c, sc) : grant_other(s, node, r, l, lo, c, sc);
 }
@@ -173,13 +160,13 @@ static uint64_t half(const uint64_t *set, unsigned word_index, unsigned pointer,
 }
 
 /* What was refused may go in the next cycle, what was behind is the head. */
-static void after_grant(strip *s, uint32_t node, const frouter *r) {
+static void after_grant(worker *s, const frouter *r) {
     s->moved = true;
-    if (r->nonempty[0] | r->nonempty[1]) wake_router(s, node, time_now(s) + 1);
+    if (r->nonempty[0] | r->nonempty[1]) wake_router(s, r->place, time_now(s) + 1);
 }
 
 /* Grants what it can of `heads`, a part of the scan that lies within one word of the set. */
-static void scan_heads(strip *s, uint32_t node, frouter *r, unsigned base, uint64_t heads, scan *sc) {
+static void scan_heads(worker *s, uint32_t node, frouter *r, unsigned base, uint64_t heads, scan *sc) {
     for (; heads; heads &= heads - 1) {
         unsigned l = base + low_bit(heads);
         if (!try_grant(s, node, r, l, local_chan(r, l), sc)) continue;
@@ -203,7 +190,7 @@ static uint64_t visible_heads(frouter *r, unsigned w, uint32_t now, uint32_t *ne
 }
 
 /* Several channels hold words: the scan of rule 5. */
-static void visit_many(strip *s, uint32_t node, frouter *r) {
+static void visit_many(worker *s, uint32_t node, frouter *r) {
     uint32_t next = NO_TIME;
     scan sc = {0};
     uint64_t heads[2] = {visible_heads(r, 0, time_now(s), &next), 0};
@@ -218,12 +205,12 @@ static void visit_many(strip *s, uint32_t node, frouter *r) {
             scan_heads(s, node, r, 64 * (pass & 1), half(heads, pass & 1, pointer, pass >= 2), &sc);
     }
     if (sc.granted)
-        after_grant(s, node, r);
+        after_grant(s, r);
     else if (next != NO_TIME)
-        wake_router(s, node, next);
+        wake_router(s, r->place, next);
 }
 
-void frouter_visit(strip *s, uint32_t node) {
+void frouter_visit(worker *s, uint32_t node) {
     frouter *r = router_at(s->f, node);
     uint64_t m = r->nonempty[0];
     if (!(m | r->nonempty[1])) return;
@@ -236,9 +223,9 @@ void frouter_visit(strip *s, uint32_t node) {
     uint32_t visible = c->ring[c->head].when >> 1;
     scan sc = {0};
     if (visible > time_now(s)) {
-        wake_router(s, node, visible);
+        wake_router(s, r->place, visible);
     } else if (try_grant(s, node, r, l, c, &sc)) {
         r->pointer = (uint8_t)(l + 1);
-        after_grant(s, node, r);
+        after_grant(s, r);
     }
 }

@@ -1,6 +1,6 @@
 /* The fast engine: executes the same programs as the reference engine (runtime/sim) with equal cycles, outputs,
- * statistics, event hash and messages, on compact channels, with bitmaps of what is due, and with strips of rows on
- * threads. README.md says why it is exact. */
+ * statistics, event hash and messages, on compact channels, with bitmaps of what is due, tile by tile for many cycles,
+ * on threads. README.md says why it is exact. */
 #ifndef WFC_FAST_FAST_H
 #define WFC_FAST_FAST_H
 
@@ -8,8 +8,8 @@
 
 enum { WFC_FAST_MAX_THREADS = 64 };
 
-/* As wfc_sim_run; opt->threads strips of rows run in parallel (0: one). What this engine does not do itself (jitter,
- * no_skip, queues deeper than 255 words, PEs in no order) it gives to the reference engine, with a warning in `diag`
+/* As wfc_sim_run; opt->threads threads share the tiles (0: one). What this engine does not do itself (jitter,
+ * no_skip, queues deeper than 255 words) it gives to the reference engine, with a warning in `diag`
  * that says so. WFC_ERR_STOPPED also after 2^31 cycles. */
 WFC_MUST_USE wfc_status wfc_fast_run(const wfc_program *p, const wfc_sim_options *opt, const wfc_sim_io *io,
                                      wfc_diag *diag, wfc_sim_result *out);

@@ -1,8 +1,8 @@
 /* Inside of the fast engine.
  *
- *   run.c     entry, decisions between cycles, results      load.c    records, strips
- *   strip.c   one cycle of a strip, messages, far wheel     fabric.c  routers
- *   pe.c      PEs, queues                                   host.c    ports, collection
+ *   run.c     entry, threads, decisions between bands    load.c    records
+ *   tile.c    a band of cycles, tile by tile             fabric.c  routers
+ *   pe.c      PEs, queues                                host.c    ports, collection, how far the end is
  *   explain.c the state in the reference engine's form, for messages
  *
  * PEs keep the reference engine's `pe` and `context`, and what happens inside of a PE (instructions, tasks, account) is
@@ -13,15 +13,16 @@
 #include "runtime/fast/fast.h"
 #include "runtime/sim/engine.h"
 
+#include <stdatomic.h>
+
 enum {
-    NEAR = 8,            /* cycles ahead that have a bitmap each */
-    FAR = 1024,          /* slots of the wheel for later ones */
+    SLOTS = 64,          /* cycles ahead that have bits; who sleeps longer is looked at once in a while */
+    BAND = 128,          /* cycles that all tiles run before the next decision */
+    TILE = 16,           /* rows and columns of a tile */
     UNIT = 8,            /* bytes of the unit in which records are addressed */
     LATEST = 0x7ffe0000, /* last cycle: times have 31 bits, and latencies 16 */
-    MAX_STRIPS = WFC_FAST_MAX_THREADS
+    MAX_WORKERS = WFC_FAST_MAX_THREADS
 };
-#define NBR_NONE 0xffffffffu
-#define NBR_PORT 0x80000000u /* a host port: index | NBR_PORT */
 #define NO_TIME 0xffffffffu
 
 typedef struct fword {
@@ -60,78 +61,68 @@ typedef struct fslot {
 typedef struct frouter {
     uint64_t nonempty[2];
     const fset *set;
-    uint32_t nbr[4];    /* node, NBR_PORT | port, NBR_NONE */
-    uint32_t record[4]; /* theirs, in units; only where nbr is in the same strip */
+    uint32_t place;     /* y * stride + x: index of its bits */
+    uint32_t port[2];   /* host port at its west, east side, NONE32 */
+    uint32_t record[4]; /* the neighbours', in units */
     uint32_t queues;    /* bit per input queue that is not empty */
     uint8_t pointer;
-    uint8_t border; /* bit per port whose neighbour is no node of the same strip */
-    uint8_t unused[2];
+    uint8_t unused[7];
     fslot slot[];
 } frouter;
 
-typedef struct far_entry {
-    uint32_t ent, at; /* entity as in the reference engine: 2 node + (1 for the PE) */
-} far_entry;
-typedef struct far_slot {
-    far_entry *entries;
+/* Who is due in a cycle, of 64 nodes of a row. */
+typedef struct due {
+    uint64_t routers, pes;
+} due;
+
+/* A channel that leads to an output stream, and the least time from a grant there to the grant that is collected. */
+typedef struct upstream {
+    uint32_t chan, cycles;
+} upstream;
+typedef struct out_path {
+    upstream *chans; /* in the order of cycles */
     uint32_t count, capacity;
-} far_slot;
+    uint32_t source; /* least time that a word needs which is in none of them yet */
+} out_path;
 
-/* Between strips: a word pushed over the border, or the credit of one that was popped behind it. */
-typedef struct message {
-    uint32_t node; /* that gets it */
-    uint32_t value, when;
-    uint8_t port, colour; /* word: in-port; credit: out-port of the pusher */
-    bool credit;
-} message;
-typedef struct outbox {
-    message *items;
-    uint32_t count, capacity;
-} outbox;
-
-/* What a strip tells the others at the end of a cycle. */
-typedef struct report {
-    uint64_t next; /* first cycle in which it has something to do; NEVER */
-    uint64_t last_moved, last_collect, collected;
-    uint32_t ins_open, outs_open, extra_stream;
-    bool trapped, out_of_memory;
-} report;
-
+/* One thread: its copy of the engine (time, counters, trap; tables shared) and what it counted. */
 struct fast;
-typedef struct strip {
-    wfc_engine e; /* copy of the engine's with this strip's time, counters, trap; tables shared */
+typedef struct worker {
+    wfc_engine e;
     struct fast *f;
-    uint32_t index, first, end; /* nodes first .. end-1 */
-    uint32_t words;             /* of a bitmap */
-    uint64_t *routers[NEAR], *pes[NEAR];
-    uint32_t near_used;  /* bit per slot */
-    uint64_t *after_hop; /* bitmap of routers for words that hop in this cycle */
-    uint32_t hop_used;   /* its bit */
+    uint32_t index;
     uint64_t hops;
-    bool moved;       /* some router granted in this cycle */
-    uint32_t *far_at; /* by node - first: cycle of the PE's entry in the far wheel, NO_TIME */
-    far_slot far[FAR];
-    uint64_t far_used[FAR / 64];
-    uint32_t *due, due_capacity;
-    uint32_t *ports, port_count; /* host ports of its rows */
-    uint64_t last_collect;
-    uint64_t round;   /* cycles run */
-    outbox out[2][2]; /* by parity of the round; to the strip before, behind */
+    bool moved;            /* some router granted in this cycle */
+    bool visited;          /* somebody was due in this band */
+    uint64_t last_collect; /* cycle of the last collection */
+    uint64_t last_close;   /* cycle in which the last stream ended that did */
+    uint64_t trap_at, extra_at;
+    trap_info trap; /* the first one, at trap_at */
     wfc_sim_result result;
-    report reports[2]; /* by parity of the round */
-} strip;
+} worker;
 
 typedef struct fast {
-    wfc_engine e; /* tables; never runs */
+    wfc_engine e; /* tables; its time is that of the band */
     unsigned char *records;
     uint32_t *record_at; /* by node, in units */
+    uint32_t *node_at;   /* by place */
+    due *bits;           /* by place / 64 and cycle % SLOTS */
     fset **sets;         /* by router index, and one more: no routes */
     uint32_t *chan_place;
     uint32_t *stream_node; /* by input stream: where it enters */
     uint32_t *port_at;     /* by port: next cycle in which it may inject, NO_TIME */
+    uint32_t *port_of[2];  /* by row: the host port of the west, east side, NONE32 */
+    out_path *paths;       /* by output stream */
     uint32_t queue_units, hop, ramp, to_router, port_latency;
-    strip *strips;
-    uint32_t strip_count;
+    uint32_t width, height, stride; /* stride: places of a row, a multiple of 64 */
+    worker *workers;
+    uint32_t worker_count;
+    /* The band at hand: cycles e.now .. e.now + cycles - 1, but for those after `stop` (a trap). */
+    uint32_t cycles;
+    atomic_uint_fast32_t stop;
+    atomic_uint_fast64_t *progress; /* by row of tiles: tiles finished, over all bands */
+    uint64_t bands;
+    int verdict;
     struct barrier *barrier;
 } fast;
 
@@ -147,7 +138,7 @@ static inline fchan *local_chan(frouter *r, unsigned l) {
 static inline fchan *queue_chan(const fast *f, frouter *r, unsigned q) {
     return (fchan *)(void *)((unsigned char *)r + ((size_t)r->set->queues_at + q * f->queue_units) * UNIT);
 }
-static inline uint32_t time_now(const strip *s) {
+static inline uint32_t time_now(const worker *s) {
     return (uint32_t)s->e.now;
 }
 static inline bool fchan_can_push(const fchan *c, uint32_t now) {
@@ -171,42 +162,41 @@ static inline bool fchan_take(fchan *c, uint32_t now, fword *out) {
     return c->count-- == c->cap;
 }
 
-/* strip.c */
-void strip_far(strip *s, uint32_t ent, uint32_t at);
-static inline void wake_router(strip *s, uint32_t node, uint32_t at) {
-    if (at - time_now(s) >= NEAR) {
-        strip_far(s, 2 * node, at);
-        return;
-    }
-    s->routers[at % NEAR][(node - s->first) / 64] |= 1ull << ((node - s->first) % 64);
-    s->near_used |= 1u << at % NEAR;
+/* Nobody is told about a cycle later than SLOTS - 1 from now: the visit at that time finds out that it came too early.
+ */
+static inline due *due_at(const fast *f, uint32_t place, uint32_t now, uint32_t at) {
+    if (at - now >= SLOTS) at = now + SLOTS - 1;
+    return &f->bits[(size_t)place / 64 * SLOTS + at % SLOTS];
 }
-static inline void wake_pe(strip *s, uint32_t node, uint32_t at) {
-    if (at - time_now(s) >= NEAR) {
-        if (s->far_at[node - s->first] == at) return;
-        s->far_at[node - s->first] = at;
-        strip_far(s, 2 * node + 1, at);
-        return;
-    }
-    s->pes[at % NEAR][(node - s->first) / 64] |= 1ull << ((node - s->first) % 64);
-    s->near_used |= 1u << at % NEAR;
+static inline void wake_router(worker *s, uint32_t place, uint32_t at) {
+    due_at(s->f, place, time_now(s), at)->routers |= 1ull << place % 64;
 }
-static inline bool in_strip(const strip *s, uint32_t node) {
-    return node - s->first < s->end - s->first;
+static inline void wake_pe(worker *s, uint32_t place, uint32_t at) {
+    due_at(s->f, place, time_now(s), at)->pes |= 1ull << place % 64;
 }
-void strip_send(strip *s, message m);
-void strip_cycle(strip *s);          /* cycle e.now */
-uint64_t strip_next(const strip *s); /* first cycle after now with something to do */
+/* Of the place behind port N, E, S, W. */
+static inline uint32_t place_behind(const fast *f, uint32_t place, unsigned port) {
+    const uint32_t step[4] = {0u - f->stride, 1, f->stride, 0u - 1u};
+    return place + step[port];
+}
+
+/* tile.c */
+uint32_t band_tile_rows(const fast *f);
+void band_run(worker *s);          /* its share of the band */
+uint64_t band_next(const fast *f); /* after the band: first cycle in which somebody is due, NEVER */
 
 /* fabric.c */
-void frouter_visit(strip *s, uint32_t node);
+void frouter_visit(worker *s, uint32_t node);
 
 /* pe.c */
-void fpe_visit(strip *s, uint32_t node);
+void fpe_visit(worker *s, uint32_t node);
 
 /* host.c */
-void fport_visit(strip *s, uint32_t port);
-void fhost_collect(strip *s, uint32_t stream, uint32_t value, bool ctl);
+void fport_visit(worker *s, uint32_t port);
+/* At a band's start: no run ends before this many further cycles (at least 1). */
+uint64_t fhost_least_cycles(const fast *f);
+wfc_status fhost_find_paths(fast *f);
+void fhost_collect(worker *s, uint32_t stream, uint32_t value, bool ctl);
 
 /* load.c: WFC_ERR_UNSUPPORTED when the program needs the reference engine, with why. */
 wfc_status fast_load(fast *f, const char **why);

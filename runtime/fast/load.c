@@ -1,4 +1,4 @@
-/* Set-up: route sets in scan order, a record for each node, strips of rows. Linear in the program. */
+/* Set-up: route sets in scan order, a record for each node, the bits of who is due. Linear in the program. */
 #include "runtime/fast/inside.h"
 
 static uint32_t largest(const uint8_t *depths, uint32_t n, uint32_t least) {
@@ -69,8 +69,7 @@ static wfc_status make_sets(fast *f, const char **why) {
     return WFC_OK;
 }
 
-/* Places of the records, in lines of 64 bytes; then those of the proxies, one for each link of a colour over a border.
- */
+/* Places of the records, in lines of 64 bytes. */
 static wfc_status place_records(fast *f, uint32_t *out_units, const char **why) {
     uint64_t at = 0;
     f->record_at = sim_big_calloc(f->e.nodes, sizeof *f->record_at);
@@ -90,55 +89,36 @@ static wfc_status place_records(fast *f, uint32_t *out_units, const char **why) 
             *why = "more than 8 GiB of channels";
             return WFC_ERR_UNSUPPORTED;
         }
-        if (i && (pp->y < pp[-1].y || (pp->y == pp[-1].y && pp->x <= pp[-1].x))) {
-            *why = "PEs that are not in row order";
-            return WFC_ERR_UNSUPPORTED;
-        }
     }
     *out_units = (uint32_t)at;
     return WFC_OK;
 }
 
-static uint32_t node_weight(const wfc_engine *e, uint32_t node) {
-    return 1u + (e->pes[node].info ? 4u : 0u);
-}
-
-/* Cuts the rows into strips of about equal weight: words to move, code to run. */
-static wfc_status cut_strips(fast *f) {
+/* The grid of places, its bits, and the host ports of its rows. */
+static wfc_status make_places(fast *f) {
     const wfc_engine *e = &f->e;
-    uint32_t wanted = e->opt.threads ? e->opt.threads : 1;
-    if (wanted > MAX_STRIPS) wanted = MAX_STRIPS;
-    f->strips = wfc_calloc(wanted, sizeof *f->strips);
-    if (!f->strips) return WFC_ERR_NO_MEMORY;
-    uint64_t total = 0, sum = 0;
-    for (uint32_t i = 0; i < e->nodes; i++) total += node_weight(e, i);
-    uint32_t count = 0;
-    f->strips[0].first = 0;
+    f->width = e->target->width;
+    f->height = e->target->height;
+    f->stride = (f->width + 63u) & ~63u;
+    size_t places = (size_t)f->height * f->stride;
+    f->node_at = sim_big_calloc(places, sizeof *f->node_at);
+    f->bits = sim_big_calloc(places / 64 * SLOTS, sizeof *f->bits);
+    if (!f->node_at || !f->bits) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < e->nodes; i++) {
-        bool row = i && e->p->pes[i].y != e->p->pes[i - 1].y;
-        if (row && count + 1 < wanted && sum * wanted >= total * (count + 1)) {
-            f->strips[count++].end = i;
-            f->strips[count].first = i;
-        }
-        sum += node_weight(e, i);
+        uint32_t place = e->p->pes[i].y * f->stride + e->p->pes[i].x;
+        f->node_at[place] = i;
+        if (e->pes[i].info) f->bits[(size_t)place / 64 * SLOTS].pes |= 1ull << place % 64;
     }
-    f->strips[count].end = e->nodes;
-    f->strip_count = count + 1;
+    for (unsigned side = 0; side < 2; side++) {
+        f->port_of[side] = wfc_calloc(f->height, sizeof(uint32_t));
+        if (!f->port_of[side]) return WFC_ERR_NO_MEMORY;
+        for (uint32_t y = 0; y < f->height; y++) f->port_of[side][y] = NONE32;
+    }
     return WFC_OK;
 }
 
-static uint32_t strip_of(const fast *f, uint32_t node) {
-    uint32_t i = 0;
-    while (node >= f->strips[i].end) i++;
-    return i;
-}
-
-static bool crosses(const fast *f, uint32_t node, uint32_t other) {
-    return f->strip_count > 1 && other < NBR_PORT && strip_of(f, node) != strip_of(f, other);
-}
-
 /* Where a word of the slot leaving through `port` goes. */
-static uint32_t destination(fast *f, uint32_t node, unsigned port, unsigned colour, uint32_t *proxies) {
+static uint32_t destination(const fast *f, uint32_t node, unsigned port, unsigned colour) {
     const class_info *ci = f->e.pes[node].info;
     if (port == WFC_PORT_R) {
         for (uint32_t i = 0; ci && i < ci->cls->in_count; i++)
@@ -146,26 +126,11 @@ static uint32_t destination(fast *f, uint32_t node, unsigned port, unsigned colo
                 return f->chan_place[f->e.pes[node].in_chan0 + ci->in_local[ci->cls->in_queues[i].queue]];
         return NONE32;
     }
-    uint32_t other = router_at(f, node)->nbr[port];
-    if (other >= NBR_PORT || !f->e.routers[other].set) return NONE32;
+    uint32_t other = sim_neighbour(&f->e, node, port);
+    if (other == NONE32 || !f->e.routers[other].set) return NONE32;
     const route_set *set = f->e.routers[other].set;
     unsigned slot = set->slot_of[colour], local = slot == NONE8 ? NONE8 : set->slots[slot].local[(port + 2) % 4];
-    if (local == NONE8) return NONE32;
-    if (!crosses(f, node, other)) return f->chan_place[f->e.routers[other].chan0 + local];
-    chan info;
-    sim_router_chan(&f->e, other, (port + 2) % 4, colour, &info);
-    *chan_at(f, *proxies) = (fchan){.popped = NO_TIME, .cap = (uint8_t)info.cap};
-    return (*proxies)++;
-}
-
-static uint32_t count_proxies(const fast *f) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < f->e.nodes; i++)
-        for (unsigned port = 0; port < WFC_PORT_R && f->strip_count > 1; port += 2) {
-            uint32_t other = sim_neighbour(&f->e, i, port);
-            if (other != NONE32 && crosses(f, i, other) && f->e.routers[i].set) n += f->e.routers[i].set->slot_count;
-        }
-    return n;
+    return local == NONE8 ? NONE32 : f->chan_place[f->e.routers[other].chan0 + local];
 }
 
 static void fill_chan(fchan *c, uint32_t cap, uint32_t local) {
@@ -179,12 +144,11 @@ static void fill_record(fast *f, uint32_t node) {
     const pe *p = &f->e.pes[node];
     frouter *r = router_at(f, node);
     r->set = f->sets[pp->router_index == UINT32_MAX ? f->e.p->router_count : pp->router_index];
+    r->place = pp->y * f->stride + pp->x;
+    r->port[0] = r->port[1] = NONE32;
     for (unsigned port = 0; port < 4; port++) {
         uint32_t other = sim_neighbour(&f->e, node, port);
-        bool inside = other != NONE32 && strip_of(f, other) == strip_of(f, node);
-        r->nbr[port] = other == NONE32 ? NBR_NONE : other;
-        r->record[port] = inside ? f->record_at[other] : 0;
-        r->border = (uint8_t)(r->border | (inside ? 0 : WFC_PORT_BIT(port)));
+        if (other != NONE32) r->record[port] = f->record_at[other];
     }
     for (uint32_t l = 0; l < r->set->local_count; l++) {
         chan info;
@@ -196,38 +160,30 @@ static void fill_record(fast *f, uint32_t node) {
         fill_chan(queue_chan(f, r, q), f->e.target->in_depth[p->info->in_queue[q]] + f->ramp, q);
 }
 
-static void fill_slots(fast *f, uint32_t node, uint32_t *proxies) {
+static void fill_slots(const fast *f, uint32_t node) {
     frouter *r = router_at(f, node);
     for (uint32_t k = 0; k < r->set->slot_count; k++) {
         const wfc_prog_route *rt = r->set->set->slots[k].route;
         r->slot[k].changed = NO_TIME;
         r->slot[k].position = rt->initial;
-        for (unsigned port = 0; port < WFC_PORTS; port++)
-            r->slot[k].dst[port] = destination(f, node, port, rt->colour, proxies);
+        for (unsigned port = 0; port < WFC_PORTS; port++) r->slot[k].dst[port] = destination(f, node, port, rt->colour);
     }
 }
 
-/* Ports and streams belong to the strip of their row. host_load has checked places and colours. */
+/* host_load has checked places and colours. */
 static wfc_status bind_host(fast *f, const char **why) {
     wfc_engine *e = &f->e;
     f->port_at = wfc_calloc((size_t)e->port_count + 1, sizeof *f->port_at);
     f->stream_node = wfc_calloc((size_t)e->in_count + 1, sizeof *f->stream_node);
-    for (uint32_t i = 0; i < f->strip_count; i++) {
-        f->strips[i].ports = wfc_calloc((size_t)e->port_count + 1, sizeof(uint32_t));
-        if (!f->strips[i].ports) return WFC_ERR_NO_MEMORY;
-    }
     if (!f->port_at || !f->stream_node) return WFC_ERR_NO_MEMORY;
     for (uint32_t k = 0; k < e->port_count; k++) {
         const host_port *po = &e->ports[k];
         uint32_t x = po->side == WFC_SIDE_WEST ? 0 : e->target->width - 1u;
         uint32_t node = e->grid[(size_t)po->row * e->target->width + x] - 1;
-        strip *s = &f->strips[strip_of(f, node)];
-        s->ports[s->port_count++] = k;
-        router_at(f, node)->nbr[po->side == WFC_SIDE_WEST ? WFC_PORT_W : WFC_PORT_E] = NBR_PORT | k;
-        for (uint32_t i = 0; i < po->count; i++) {
-            f->stream_node[po->streams[i]] = node;
-            s->e.ins_open += e->ins[po->streams[i]].total > 0;
-        }
+        unsigned side = po->side == WFC_SIDE_WEST ? 0 : 1;
+        f->port_of[side][po->row] = k;
+        router_at(f, node)->port[side] = k;
+        for (uint32_t i = 0; i < po->count; i++) f->stream_node[po->streams[i]] = node;
     }
     for (uint32_t i = 0; i < e->out_count; i++) {
         const out_stream *o = &e->outs[i];
@@ -241,37 +197,32 @@ static wfc_status bind_host(fast *f, const char **why) {
             return WFC_ERR_UNSUPPORTED;
         }
         *dst = DST_COLLECT | i;
-        f->strips[strip_of(f, node)].e.outs_open += o->total > 0;
     }
     return WFC_OK;
 }
 
-static wfc_status load_strip(fast *f, uint32_t index) {
-    strip *s = &f->strips[index];
-    const wfc_engine *base = &f->e;
-    uint32_t ins = s->e.ins_open, outs = s->e.outs_open, n = s->end - s->first;
-    s->e = *base;
-    s->e.ins_open = ins;
-    s->e.outs_open = outs;
+static wfc_status load_worker(fast *f, uint32_t index) {
+    worker *s = &f->workers[index];
+    s->e = f->e;
     s->f = f;
     s->index = index;
-    s->words = (n + 63) / 64;
+    if (index) s->e.ins_open = s->e.outs_open = 0; /* the first one has them all */
     s->e.result = &s->result;
     s->e.chan_place = f->chan_place;
+    s->trap_at = s->extra_at = NEVER;
     WFC_TRY(stats_init(&s->e));
-    s->result.completion_cycles = wfc_calloc(base->io ? base->io->samples : 0, sizeof(uint64_t));
-    s->far_at = wfc_calloc(n, sizeof *s->far_at);
-    s->due = wfc_calloc(2 * (size_t)n, sizeof *s->due);
-    if (!s->result.completion_cycles || !s->far_at || !s->due) return WFC_ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < n; i++) s->far_at[i] = NO_TIME;
-    for (unsigned k = 0; k < NEAR; k++) {
-        s->routers[k] = wfc_calloc(s->words, sizeof(uint64_t));
-        s->pes[k] = wfc_calloc(s->words, sizeof(uint64_t));
-        if (!s->routers[k] || !s->pes[k]) return WFC_ERR_NO_MEMORY;
-    }
-    for (uint32_t i = s->first; i < s->end; i++)
-        if (base->pes[i].info) s->pes[0][(i - s->first) / 64] |= 1ull << ((i - s->first) % 64);
-    s->near_used = 1;
+    s->result.completion_cycles = wfc_calloc(f->e.io ? f->e.io->samples : 0, sizeof(uint64_t));
+    return s->result.completion_cycles ? WFC_OK : WFC_ERR_NO_MEMORY;
+}
+
+static wfc_status load_workers(fast *f) {
+    f->worker_count = f->e.opt.threads ? f->e.opt.threads : 1;
+    if (f->worker_count > MAX_WORKERS) f->worker_count = MAX_WORKERS;
+    f->workers = wfc_calloc(f->worker_count, sizeof *f->workers);
+    f->progress = wfc_calloc(band_tile_rows(f), sizeof *f->progress);
+    if (!f->workers || !f->progress) return WFC_ERR_NO_MEMORY;
+    for (uint32_t j = 0; j < band_tile_rows(f); j++) atomic_init(&f->progress[j], 0);
+    for (uint32_t i = 0; i < f->worker_count; i++) WFC_TRY(load_worker(f, i));
     return WFC_OK;
 }
 
@@ -282,33 +233,27 @@ wfc_status fast_load(fast *f, const char **why) {
     WFC_TRY(host_load(&f->e));
     WFC_TRY(make_sets(f, why));
     WFC_TRY(place_records(f, &units, why));
-    WFC_TRY(cut_strips(f));
-    f->records = sim_big_calloc((size_t)units + count_proxies(f), UNIT);
+    WFC_TRY(make_places(f));
+    f->records = sim_big_calloc(units, UNIT);
     if (!f->records) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < f->e.nodes; i++) fill_record(f, i);
-    for (uint32_t i = 0; i < f->e.nodes; i++) fill_slots(f, i, &units);
+    for (uint32_t i = 0; i < f->e.nodes; i++) fill_slots(f, i);
     WFC_TRY(bind_host(f, why));
-    for (uint32_t i = 0; i < f->strip_count; i++) WFC_TRY(load_strip(f, i));
-    return WFC_OK;
-}
-
-static void unload_strip(strip *s) {
-    for (unsigned k = 0; k < NEAR; k++) {
-        wfc_free(s->routers[k]);
-        wfc_free(s->pes[k]);
-    }
-    for (unsigned i = 0; i < FAR; i++) wfc_free(s->far[i].entries);
-    for (unsigned i = 0; i < 4; i++) wfc_free(s->out[i / 2][i % 2].items);
-    wfc_free(s->far_at);
-    wfc_free(s->due);
-    wfc_free(s->ports);
-    wfc_sim_result_deinit(&s->result);
+    WFC_TRY(fhost_find_paths(f));
+    return load_workers(f);
 }
 
 void fast_unload(fast *f) {
-    for (uint32_t i = 0; f->strips && i < f->strip_count; i++) unload_strip(&f->strips[i]);
+    for (uint32_t i = 0; f->workers && i < f->worker_count; i++) wfc_sim_result_deinit(&f->workers[i].result);
+    for (uint32_t i = 0; f->paths && i < f->e.out_count; i++) wfc_free(f->paths[i].chans);
     for (uint32_t i = 0; f->sets && i <= f->e.p->router_count; i++) wfc_free(f->sets[i]);
-    wfc_free(f->strips);
+    wfc_free(f->workers);
+    wfc_free(f->progress);
+    wfc_free(f->paths);
+    wfc_free(f->port_of[0]);
+    wfc_free(f->port_of[1]);
+    sim_big_free(f->node_at);
+    sim_big_free(f->bits);
     wfc_free(f->sets);
     sim_big_free(f->records);
     sim_big_free(f->record_at);

@@ -5,22 +5,22 @@
 
 #include <string.h>
 
-static void push_out(strip *s, uint32_t node, context *c, uint32_t value, bool ctl) {
+static void push_out(worker *s, frouter *r, context *c, uint32_t value, bool ctl) {
     fchan *ch = chan_at(s->f, c->d.chan);
     uint32_t at = time_now(s) + s->f->to_router;
     if (fchan_put(ch, value, at << 1 | ctl)) {
-        router_at(s->f, node)->nonempty[ch->local / 64] |= 1ull << (ch->local % 64);
-        wake_router(s, node, at);
+        r->nonempty[ch->local / 64] |= 1ull << (ch->local % 64);
+        wake_router(s, r->place, at);
     }
     s->e.last_moved = s->e.now;
     c->words_done++;
 }
 
-static uint32_t pop_in(strip *s, uint32_t node, frouter *r, fchan *ch) {
+static uint32_t pop_in(worker *s, frouter *r, fchan *ch) {
     fword w;
     bool full = fchan_take(ch, time_now(s), &w);
     if (ch->count == 0) r->queues &= ~(1u << ch->local);
-    if (full) wake_router(s, node, time_now(s) + 1);
+    if (full) wake_router(s, r->place, time_now(s) + 1);
     return w.value;
 }
 
@@ -39,7 +39,7 @@ static inline bool will_have_data(const fast *f, const operand *o, uint32_t at) 
     return c->count && c->ring[c->head].when >> 1 <= at;
 }
 
-static inline bool queues_ready(const strip *s, const pe *p, const context *c, bool *out_no_input) {
+static inline bool queues_ready(const worker *s, const pe *p, const context *c, bool *out_no_input) {
     const uint32_t now = time_now(s);
     *out_no_input = c->left > 0 && !(has_data(s->f, &c->a, now) && has_data(s->f, &c->b, now));
     if (*out_no_input) return false;
@@ -48,26 +48,26 @@ static inline bool queues_ready(const strip *s, const pe *p, const context *c, b
     return fchan_can_push(chan_at(s->f, c->d.chan), now);
 }
 
-static void fill(strip *s, uint32_t node, frouter *r, context *c, operand *o) {
+static void fill(worker *s, frouter *r, context *c, operand *o) {
     if (o->kind != OPND_IN) return;
-    o->value = pop_in(s, node, r, chan_at(s->f, o->chan));
+    o->value = pop_in(s, r, chan_at(s->f, o->chan));
     o->sub = 0;
     s->e.last_moved = s->e.now;
     if (c->d.kind != OPND_OUT && (o == &c->a || c->a.kind != OPND_IN)) c->words_done++;
 }
 
 /* As send_nonzero in runtime/sim/queue.c. */
-static void send_nonzero(strip *s, pe *p, context *c) {
+static void send_nonzero(worker *s, pe *p, frouter *r, context *c) {
     operand *a = &c->a;
     uint32_t v = elem_load(p->mem + (a->addr - p->info->mem_lo), (wfc_dtype)a->type), index = c->elems - c->left;
     bool wide = wfc_dtype_bytes((wfc_dtype)c->insn->type) == 4;
     if ((v & 0x7fffffffu) != 0) {
         if (wide && !c->has_index) {
-            push_out(s, p->node, c, index, false);
+            push_out(s, r, c, index, false);
             c->has_index = true;
             return;
         }
-        push_out(s, p->node, c, wide ? v : (index & 0xffff) | elem_narrow(WFC_F16, v) << 16, false);
+        push_out(s, r, c, wide ? v : (index & 0xffff) | elem_narrow(WFC_F16, v) << 16, false);
     }
     c->has_index = false;
     walk(a, 1);
@@ -80,9 +80,9 @@ static bool is_plain(const operand *o) {
     return !memory || wfc_dtype_bytes((wfc_dtype)o->type) == 4;
 }
 
-static uint32_t take_plain(strip *s, pe *p, frouter *r, context *c, operand *o) {
+static uint32_t take_plain(worker *s, pe *p, frouter *r, context *c, operand *o) {
     uint32_t value;
-    fill(s, p->node, r, c, o);
+    fill(s, r, c, o);
     if (o->kind != OPND_MEM && o->kind != OPND_RING) return o->kind == OPND_NONE ? 0 : o->value;
     memcpy(&value, p->mem + (o->addr - p->info->mem_lo), sizeof value);
     walk(o, 1);
@@ -90,7 +90,7 @@ static uint32_t take_plain(strip *s, pe *p, frouter *r, context *c, operand *o) 
 }
 
 /* The commonest groups of all: a 32-bit word moved, or added to another. False: it is none of these. */
-static bool plain_group(strip *s, pe *p, frouter *r, context *c) {
+static bool plain_group(worker *s, pe *p, frouter *r, context *c) {
     const unsigned op = c->insn->op;
     bool suits = op == WFC_OP_VMOV || op == WFC_OP_VADD || op == WFC_OP_VMAX;
     if (!suits || c->width != 1 || !is_plain(&c->a) || !is_plain(&c->b) || !is_plain(&c->d)) return false;
@@ -98,7 +98,7 @@ static bool plain_group(strip *s, pe *p, frouter *r, context *c) {
     if (op != WFC_OP_VMOV) kernel_find(op, (wfc_dtype)c->insn->type)(&value, &a, &b, 1);
     c->left--;
     if (c->d.kind == OPND_OUT) {
-        push_out(s, p->node, c, value, false);
+        push_out(s, r, c, value, false);
     } else {
         memcpy(p->mem + (c->d.addr - p->info->mem_lo), &value, sizeof value);
         walk(&c->d, 1);
@@ -107,26 +107,26 @@ static bool plain_group(strip *s, pe *p, frouter *r, context *c) {
 }
 
 /* One group of an instruction with queues. */
-static void queues_group(strip *s, pe *p, frouter *r, context *c) {
+static void queues_group(worker *s, pe *p, frouter *r, context *c) {
     wfc_engine *e = &s->e;
     if (c->left == 0) {
-        push_out(s, p->node, c, c->ctl & 0xffff, true);
+        push_out(s, r, c, c->ctl & 0xffff, true);
         c->ctl = 0;
     } else if (c->insn->op == WFC_OP_VSENDNZ) {
-        send_nonzero(s, p, c);
+        send_nonzero(s, p, r, c);
     } else if (!plain_group(s, p, r, c)) {
         uint32_t n = c->left < c->width ? c->left : c->width;
-        fill(s, p->node, r, c, &c->a);
-        fill(s, p->node, r, c, &c->b);
+        fill(s, r, c, &c->a);
+        fill(s, r, c, &c->b);
         if (c->d.kind == OPND_OUT) c->d.value = c->d.sub = 0;
         count_macs(e, p, c, n);
         for (uint32_t i = 0; i < n && !e->trap.set; i++, c->left--) queue_element(e, p, c);
-        if (c->d.kind == OPND_OUT && !e->trap.set) push_out(s, p->node, c, c->d.value, false);
+        if (c->d.kind == OPND_OUT && !e->trap.set) push_out(s, r, c, c->d.value, false);
     }
     c->groups_left = c->left + (c->ctl != 0); /* exact only in being 0 or not */
 }
 
-static uint64_t runnable(const strip *s, const pe *p, frouter *r) {
+static uint64_t runnable(const worker *s, const pe *p, frouter *r) {
     uint64_t tasks = p->active & ~p->blocked & ~p->info->data_tasks;
     for (uint64_t m = p->info->data_tasks & ~p->blocked; m && r->queues; m &= m - 1) {
         const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[low_bit(m)]];
@@ -136,25 +136,25 @@ static uint64_t runnable(const strip *s, const pe *p, frouter *r) {
 }
 
 /* Rule 15; true: a word was popped or a task became current. */
-static bool dispatch(strip *s, pe *p, frouter *r) {
+static bool dispatch(worker *s, pe *p, frouter *r) {
     if (p->task != NONE8 || p->halted || (p->live & 1) || p->finishing == 0) return false;
     uint64_t tasks = runnable(s, p, r);
     if (!tasks) return false;
     unsigned id = low_bit(tasks);
     const wfc_prog_task *t = &p->info->cls->tasks[p->info->task_index[id]];
     uint32_t value = 0;
-    if (t->kind == WFC_TASK_DATA) value = pop_in(s, p->node, r, queue_chan(s->f, r, p->info->in_local[t->queue]));
+    if (t->kind == WFC_TASK_DATA) value = pop_in(s, r, queue_chan(s->f, r, p->info->in_local[t->queue]));
     pe_start_task(&s->e, p, id, value);
     return true;
 }
 
 /* Rule 16. Returns the tasks to be activated. */
-static uint64_t take_control_words(strip *s, pe *p, frouter *r) {
+static uint64_t take_control_words(worker *s, pe *p, frouter *r) {
     uint64_t tasks = 0;
     for (uint32_t m = r->queues; m; m &= m - 1) {
         fchan *ch = queue_chan(s->f, r, low_bit(m));
         if (!(ch->ring[ch->head].when & 1) || !fchan_has_head(ch, time_now(s))) continue;
-        unsigned id = pop_in(s, p->node, r, ch) >> 4 & 63;
+        unsigned id = pop_in(s, r, ch) >> 4 & 63;
         if (!(p->info->tasks >> id & 1))
             sim_trap(&s->e, p, NONE8, 0, "a control word names task %u, which does not exist", id);
         tasks |= 1ull << id;
@@ -163,7 +163,7 @@ static uint64_t take_control_words(strip *s, pe *p, frouter *r) {
     return tasks;
 }
 
-static bool ready(const strip *s, const pe *p, unsigned k, uint64_t at) {
+static bool ready(const worker *s, const pe *p, unsigned k, uint64_t at) {
     const context *c = &p->ctx[k];
     bool no_input;
     if (p->ready_at[k] > at) return false;
@@ -179,7 +179,7 @@ static bool ready(const strip *s, const pe *p, unsigned k, uint64_t at) {
 }
 
 /* The first ready context from the pointer on; NONE8 when none is. */
-static unsigned select_context(const strip *s, const pe *p, uint64_t at, unsigned except) {
+static unsigned select_context(const worker *s, const pe *p, uint64_t at, unsigned except) {
     unsigned live = p->live & ~(except == NONE8 ? 0 : 1u << except), from = ~0u << p->pointer;
     for (unsigned m = live & from; m; m &= m - 1)
         if (ready(s, p, low_bit(m), at)) return low_bit(m);
@@ -189,7 +189,7 @@ static unsigned select_context(const strip *s, const pe *p, uint64_t at, unsigne
 }
 
 /* Rule 19: the cause of the cycles in which the datapath is free and no group starts. */
-static unsigned lost_cause(const strip *s, const pe *p) {
+static unsigned lost_cause(const worker *s, const pe *p) {
     unsigned cause = WFC_CAUSE_IDLE;
     for (unsigned m = p->live; m; m &= m - 1)
         if (p->ready_at[low_bit(m)] > s->e.now) return WFC_CAUSE_OVERHEAD;
@@ -205,7 +205,7 @@ static unsigned lost_cause(const strip *s, const pe *p) {
     return cause;
 }
 
-static void execute(strip *s, pe *p, frouter *r, unsigned k) {
+static void execute(worker *s, pe *p, frouter *r, unsigned k) {
     context *c = &p->ctx[k];
     if (p->mode[k] != CTX_VEC || !c->fabric) {
         pe_execute(&s->e, p, k);
@@ -221,7 +221,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
 }
 
 /* Context k of S(at), when nothing that wakes this PE happens before. */
-static inline bool may_run(const strip *s, const pe *p, unsigned k, uint32_t at, bool *no_input, bool *no_space) {
+static inline bool may_run(const worker *s, const pe *p, unsigned k, uint32_t at, bool *no_input, bool *no_space) {
     const context *c = &p->ctx[k];
     if (p->mode[k] == CTX_WAIT || p->mode[k] == CTX_ISSUE) return !(p->live >> c->insn->c & 1);
     if (p->mode[k] != CTX_VEC || !c->fabric || c->insn->op == WFC_OP_VSENDNZ) return true;
@@ -238,7 +238,7 @@ static inline bool may_run(const strip *s, const pe *p, unsigned k, uint32_t at,
 /* Most groups last one cycle, and most microthreads then wait for the next word. Where that can be told from S(now+1)
  * as far as it is known - a push or pop that comes yet in this cycle wakes the PE for now+1 by itself, or does not show
  * by then - the cause of the cycles to come is set here, and the visit that would only find it out is spared. */
-static bool rests(const strip *s, pe *p, frouter *r) {
+static bool rests(const worker *s, pe *p, frouter *r) {
     const uint32_t at = time_now(s) + 1;
     bool overhead = false, no_input = false, no_space = false;
     if (p->datapath_free != at || p->finishing != NONE8) return false;
@@ -263,7 +263,7 @@ static bool rests(const strip *s, pe *p, frouter *r) {
 }
 
 /* First cycle after now in which this PE can act without a further event; events (words, credits) wake it anyway. */
-static uint64_t next_visit(strip *s, pe *p, frouter *r, unsigned executed, bool popped) {
+static uint64_t next_visit(worker *s, pe *p, frouter *r, unsigned executed, bool popped) {
     const uint64_t now = s->e.now;
     uint64_t next = popped ? now + 1 : NEVER;
     if (p->task == NONE8 && !p->halted && p->finishing != 0 && (p->active & ~p->blocked)) next = now + 1;
@@ -302,7 +302,7 @@ static inline void settle(wfc_engine *e, pe *p) {
     p->accounted = now;
 }
 
-void fpe_visit(strip *s, uint32_t node) {
+void fpe_visit(worker *s, uint32_t node) {
     wfc_engine *e = &s->e;
     pe *p = &e->pes[node];
     if (!p->info) return;
@@ -321,5 +321,5 @@ void fpe_visit(strip *s, uint32_t node) {
     if (k == NONE8) p->lost = (uint8_t)lost_cause(s, p);
     uint64_t next = next_visit(s, p, r, k, popped || activated);
     if (next == NEVER) return;
-    wake_pe(s, node, next < LATEST ? (uint32_t)next : LATEST);
+    wake_pe(s, r->place, next < LATEST ? (uint32_t)next : LATEST);
 }

@@ -1,24 +1,23 @@
-/* Entry, the threads, what is decided between two cycles, results. Every strip runs the same decision on the same
- * reports, so no strip needs to be told. */
+/* Entry, the threads, what is decided between two bands, results. */
 #include "runtime/fast/inside.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <time.h>
 
-/* All strips have finished a cycle when `arrived` is a multiple of their number. Waiting spins for a while, then gives
- * the core away, because there may be fewer cores than strips. */
+/* All workers have come here when `arrived` is a multiple of their number. Waiting spins for a while, then gives the
+ * core away, because there may be fewer cores than workers. */
 enum { GATE_SHUT, GATE_OPEN, GATE_GIVE_UP };
 struct barrier {
     atomic_uint_fast64_t arrived;
     atomic_int gate;
 };
 
-static void barrier_wait(struct barrier *b, uint64_t target) {
+static void barrier_wait(const fast *f, uint64_t target) {
     enum { SPINS = 2000 };
+    struct barrier *b = f->barrier;
     atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel);
-    for (uint32_t i = 0; atomic_load_explicit(&b->arrived, memory_order_acquire) < target; i++)
+    for (uint32_t i = 0; atomic_load_explicit(&b->arrived, memory_order_acquire) < target * f->worker_count; i++)
         if (i > SPINS) sched_yield();
 }
 
@@ -29,119 +28,158 @@ typedef struct progress {
     uint64_t last_ns, sample_words;
 } progress;
 
-/* Called by the first strip. Samples by words: whole ones come out in order. */
-static void report_progress(const strip *s, progress *p, uint64_t collected) {
-    const wfc_sim_options *opt = &s->e.opt;
-    if (!opt->progress || s->index || ++p->rounds % 64) return;
+/* Called by the first worker. Samples by words: whole ones come out in order. */
+static void report_progress(const fast *f, progress *p) {
+    const wfc_sim_options *opt = &f->e.opt;
+    if (!opt->progress) return;
     struct timespec ts;
     if (clock_gettime(CLOCK_MONOTONIC, &ts)) return;
     uint64_t ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
     if (ns - p->last_ns < 200000000u) return;
+    uint64_t collected = 0;
+    for (uint32_t i = 0; i < f->worker_count; i++) collected += f->workers[i].result.words_collected;
     if (p->last_ns && p->sample_words)
-        opt->progress(opt->progress_ctx, s->e.now, (uint32_t)(collected / p->sample_words));
+        opt->progress(opt->progress_ctx, f->e.now, (uint32_t)(collected / p->sample_words));
     p->last_ns = ns;
 }
 
-static void write_report(const strip *s, report *r) {
-    const wfc_engine *e = &s->e;
-    *r = (report){.next = strip_next(s),
-                  .last_moved = e->last_moved,
-                  .last_collect = s->last_collect,
-                  .collected = s->result.words_collected,
-                  .ins_open = e->ins_open,
-                  .outs_open = e->outs_open,
-                  .extra_stream = e->extra_stream,
-                  .trapped = e->trap.set,
-                  .out_of_memory = e->out_of_memory};
-}
+/* What all workers together say after a band. */
+typedef struct outcome {
+    uint64_t last_moved, last_collect, last_close, trap_at, extra_at;
+    uint32_t open, extra_stream;
+    bool out_of_memory, visited;
+} outcome;
 
-/* What all strips together say: in `all`, reduced. */
-static report reduce(const fast *f, unsigned parity) {
-    report all = {.next = NEVER, .extra_stream = NONE32};
-    for (uint32_t i = 0; i < f->strip_count; i++) {
-        const report *r = &f->strips[i].reports[parity];
-        if (r->next < all.next) all.next = r->next;
-        if (r->last_moved > all.last_moved) all.last_moved = r->last_moved;
-        if (r->last_collect > all.last_collect) all.last_collect = r->last_collect;
-        if (r->extra_stream < all.extra_stream) all.extra_stream = r->extra_stream;
-        all.collected += r->collected;
-        all.ins_open += r->ins_open;
-        all.outs_open += r->outs_open;
-        all.trapped |= r->trapped;
-        all.out_of_memory |= r->out_of_memory;
+static outcome reduce(fast *f) {
+    outcome all = {.trap_at = NEVER, .extra_at = NEVER, .extra_stream = NONE32};
+    for (uint32_t i = 0; i < f->worker_count; i++) {
+        const worker *s = &f->workers[i];
+        if (s->e.last_moved > all.last_moved) all.last_moved = s->e.last_moved;
+        if (s->last_collect > all.last_collect) all.last_collect = s->last_collect;
+        if (s->last_close > all.last_close) all.last_close = s->last_close;
+        if (s->trap_at < all.trap_at || (s->trap_at == all.trap_at && s->trap.node < f->e.trap.node)) {
+            all.trap_at = s->trap_at;
+            if (s->trap_at != NEVER) f->e.trap = s->trap;
+        }
+        if (s->extra_at < all.extra_at || (s->extra_at == all.extra_at && s->e.extra_stream < all.extra_stream)) {
+            all.extra_at = s->extra_at;
+            all.extra_stream = s->e.extra_stream;
+        }
+        all.open += s->e.ins_open + s->e.outs_open;
+        all.out_of_memory |= s->e.out_of_memory;
+        all.visited |= s->visited;
     }
     return all;
 }
 
-/* After cycle now. The order of the checks is the reference engine's. */
-static verdict decide(strip *s, report all) {
-    wfc_engine *e = &s->e;
-    if (all.out_of_memory) return NO_MEMORY;
-    if (all.trapped) return TRAPPED;
-    if (all.extra_stream != NONE32) return EXTRA_WORD;
-    if (e->now - all.last_moved > SILENT_CYCLES) return SILENT;
-    if (e->out_count && e->end == NEVER && all.ins_open + all.outs_open == 0)
-        e->end = all.last_collect > e->now ? all.last_collect : e->now;
-    if (all.next == NEVER) return e->out_count && e->end != NEVER ? ENDED : DEADLOCK;
-    if (all.next > e->end) return ENDED;
-    if (e->opt.max_cycles && all.next >= e->opt.max_cycles) return LIMIT;
-    return all.next >= LATEST ? TOO_LATE : GO_ON;
+static void set_end(fast *f, uint64_t end) {
+    f->e.end = end;
+    for (uint32_t i = 0; i < f->worker_count; i++) f->workers[i].e.end = end;
 }
 
-/* From cycle 0 to the verdict, which is the same for all strips. */
-static verdict run_strip(strip *s) {
+/* A trap or a word too many, whichever the reference engine meets first. */
+static verdict first_error(fast *f, const outcome *all) {
+    bool extra = all->extra_at != NEVER &&
+                 (f->e.end == NEVER || all->last_close >= all->extra_at || all->extra_at + f->port_latency <= f->e.end);
+    if (all->trap_at == NEVER && !extra) return GO_ON;
+    bool trap = all->trap_at != NEVER && (!extra || all->trap_at <= all->extra_at);
+    f->e.now = trap ? all->trap_at : all->extra_at;
+    f->e.extra_stream = all->extra_stream;
+    return trap ? TRAPPED : EXTRA_WORD;
+}
+
+/* How many cycles from f->e.now on can run before something has to be decided. */
+static uint32_t band_length(const fast *f, uint64_t last_moved) {
+    const wfc_engine *e = &f->e;
+    uint64_t length = BAND, limit = e->opt.max_cycles && e->opt.max_cycles < LATEST ? e->opt.max_cycles : LATEST;
+    if (e->out_count) {
+        uint64_t to_end = e->end == NEVER ? fhost_least_cycles(f) : e->end + 1 - e->now;
+        if (to_end < length) length = to_end;
+    }
+    if (e->now + length > limit) length = limit - e->now;
+    return e->now + length > last_moved + SILENT_CYCLES ? 1 : (uint32_t)length;
+}
+
+/* After a band: what it led to, or the next one. The order of the checks is the reference engine's. */
+static verdict decide(fast *f) {
+    wfc_engine *e = &f->e;
+    const uint64_t last = e->now + f->cycles - 1;
+    const outcome all = reduce(f);
+    if (all.out_of_memory) return NO_MEMORY;
+    if (e->out_count && e->end == NEVER && all.open == 0)
+        set_end(f, all.last_collect > all.last_close ? all.last_collect : all.last_close);
+    verdict error = first_error(f, &all);
+    if (error != GO_ON) return error;
+    if (all.visited && last > all.last_moved + SILENT_CYCLES) return SILENT;
+    if (last >= e->end) return ENDED;
+    uint64_t limit = e->opt.max_cycles && e->opt.max_cycles < LATEST ? e->opt.max_cycles : LATEST;
+    uint64_t next = last + 1;
+    if (!all.visited || next >= limit) {
+        next = band_next(f);
+        if (next == NEVER) return e->out_count && e->end != NEVER ? ENDED : DEADLOCK;
+        if (next > e->end) return ENDED;
+        if (next >= limit) return limit == LATEST ? TOO_LATE : LIMIT;
+    }
+    e->now = next;
+    f->cycles = band_length(f, all.last_moved);
+    atomic_store_explicit(&f->stop, (uint_fast32_t)(next + f->cycles), memory_order_relaxed);
+    f->bands++;
+    return GO_ON;
+}
+
+/* From cycle 0 to the verdict. The first worker decides while the others wait. */
+static void run_worker(worker *s) {
+    fast *f = s->f;
     progress p = {0};
-    for (uint32_t i = 0; i < s->e.out_count; i++) p.sample_words += s->e.outs[i].per_sample;
-    verdict v = GO_ON;
-    s->e.now = 0;
-    for (;;) {
-        strip_cycle(s);
-        unsigned parity = s->round & 1;
-        write_report(s, &s->reports[parity]);
-        s->round++;
-        if (s->f->strip_count > 1) barrier_wait(s->f->barrier, s->round * s->f->strip_count);
-        report all = reduce(s->f, parity);
-        v = decide(s, all);
-        if (v != GO_ON) return v;
-        s->e.now = all.next;
-        report_progress(s, &p, all.collected);
+    for (uint32_t i = 0; i < f->e.out_count; i++) p.sample_words += f->e.outs[i].per_sample;
+    for (uint64_t meeting = 0; f->verdict == GO_ON;) {
+        band_run(s);
+        if (f->worker_count > 1) barrier_wait(f, ++meeting);
+        if (s->index == 0) {
+            f->verdict = decide(f);
+            report_progress(f, &p);
+        }
+        if (f->worker_count > 1) barrier_wait(f, ++meeting);
     }
 }
 
 static void *thread_main(void *ctx) {
-    strip *s = ctx;
+    worker *s = ctx;
     int gate;
     while ((gate = atomic_load_explicit(&s->f->barrier->gate, memory_order_acquire)) == GATE_SHUT) sched_yield();
-    if (gate == GATE_OPEN) (void)run_strip(s);
+    if (gate == GATE_OPEN) run_worker(s);
     return NULL;
 }
 
-/* Strips wait for each other, so none starts before all threads exist. */
-static wfc_status run_strips(fast *f, verdict *out) {
+/* Workers wait for each other, so none starts before all threads exist. */
+static wfc_status run_workers(fast *f) {
     struct barrier barrier;
-    pthread_t threads[MAX_STRIPS];
+    pthread_t threads[MAX_WORKERS];
     atomic_init(&barrier.arrived, 0);
     atomic_init(&barrier.gate, GATE_SHUT);
     f->barrier = &barrier;
+    f->verdict = GO_ON;
+    f->cycles = band_length(f, 0);
+    atomic_init(&f->stop, f->cycles);
     uint32_t started = 1;
-    while (started < f->strip_count && !pthread_create(&threads[started], NULL, thread_main, &f->strips[started]))
+    while (started < f->worker_count && !pthread_create(&threads[started], NULL, thread_main, &f->workers[started]))
         started++;
-    bool all = started == f->strip_count;
+    bool all = started == f->worker_count;
     atomic_store_explicit(&barrier.gate, all ? GATE_OPEN : GATE_GIVE_UP, memory_order_release);
-    if (all) *out = run_strip(&f->strips[0]);
+    if (all) run_worker(&f->workers[0]);
     for (uint32_t i = 1; i < started; i++) pthread_join(threads[i], NULL);
     f->barrier = NULL;
     if (all) return WFC_OK;
     return wfc_fail(f->e.diag, WFC_ERR_NO_MEMORY, "WFC-E0616", "",
-                    "the host gave %u of %u threads; ask for fewer with --threads", started, f->strip_count);
+                    "the host gave %u of %u threads; ask for fewer with --threads", started, f->worker_count);
 }
 
-/* Adds up what the strips counted. */
+/* Adds up what the workers counted. */
 static void merge(fast *f) {
     wfc_sim_result *out = f->e.result;
     out->first_inject_cycle = UINT64_MAX;
-    for (uint32_t i = 0; i < f->strip_count; i++) {
-        const strip *s = &f->strips[i];
+    for (uint32_t i = 0; i < f->worker_count; i++) {
+        const worker *s = &f->workers[i];
         const wfc_sim_result *r = &s->result;
         if (r->words_injected && r->first_inject_cycle < out->first_inject_cycle)
             out->first_inject_cycle = r->first_inject_cycle;
@@ -167,14 +205,13 @@ static void merge(fast *f) {
 static void settle(fast *f) {
     wfc_sim_result *out = f->e.result;
     uint64_t with_code = 0;
-    for (uint32_t i = 0; i < f->strip_count; i++)
-        for (uint32_t n = f->strips[i].first; n < f->strips[i].end; n++) {
-            pe *p = &f->e.pes[n];
-            if (!p->info) continue;
-            with_code++;
-            out->pe_active += p->ran;
-            stats_settle(&f->strips[i].e, p, out->cycles);
-        }
+    for (uint32_t n = 0; n < f->e.nodes; n++) {
+        pe *p = &f->e.pes[n];
+        if (!p->info) continue;
+        with_code++;
+        out->pe_active += p->ran;
+        stats_settle(&f->workers[0].e, p, out->cycles);
+    }
     out->pe_cycles = with_code * out->cycles;
 }
 
@@ -187,7 +224,6 @@ static bool someone_blocked(const fast *f) {
 /* The messages are the reference engine's, from the state in its form. */
 static wfc_status explain(fast *f, verdict v) {
     wfc_engine *e = &f->e;
-    e->now = f->strips[0].e.now;
     merge(f);
     WFC_TRY(fast_explain_state(f));
     switch (v) {
@@ -204,16 +240,15 @@ static wfc_status explain(fast *f, verdict v) {
 }
 
 static wfc_status run(fast *f, wfc_sim_probe *probes, uint32_t probe_count) {
-    verdict v = GO_ON;
     WFC_TRY(stats_init(&f->e));
-    WFC_TRY(run_strips(f, &v));
-    f->e.end = f->strips[0].e.end;
+    WFC_TRY(run_workers(f));
+    verdict v = (verdict)f->verdict;
     if (v == NO_MEMORY) return wfc_fail_memory(f->e.diag);
     if (v == DEADLOCK && !f->e.out_count && !someone_blocked(f)) v = ENDED;
     if (v != ENDED) return explain(f, v);
     uint64_t last = 0;
-    for (uint32_t i = 0; i < f->strip_count; i++)
-        if (f->strips[i].e.last_action > last) last = f->strips[i].e.last_action;
+    for (uint32_t i = 0; i < f->worker_count; i++)
+        if (f->workers[i].e.last_action > last) last = f->workers[i].e.last_action;
     f->e.result->cycles = f->e.out_count ? f->e.end + 1 : last;
     settle(f);
     merge(f);
