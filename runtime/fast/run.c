@@ -136,7 +136,7 @@ static void run_worker(worker *s) {
         band_run(s);
         if (f->worker_count > 1) barrier_wait(f, ++meeting);
         if (s->index == 0) {
-            f->verdict = decide(f);
+            f->verdict = (int)decide(f);
             report_progress(f, &p);
         }
         if (f->worker_count > 1) barrier_wait(f, ++meeting);
