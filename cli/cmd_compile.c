@@ -16,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRINT_AFTER, ID_REPORT, ID_PRUNE, ID_MASKS };
+enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_PRINT_AFTER, ID_REPORT, ID_PRUNE, ID_MASKS };
 static const cli_option k_options[] = {
     {'o', "output", "PROG.wafer", "where the program goes"},
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
+    {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
     {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
     {ID_MASKS, "masks", "FILE.npz", CLI_MASKS_HELP},
@@ -46,6 +47,7 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     case 'o': st->output = value; return WFC_OK;
     case ID_TARGET: st->target = value; return WFC_OK;
     case ID_DIM: return cli_dims_option(c, &st->dims, value);
+    case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
     case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
     case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
@@ -102,8 +104,8 @@ static wfc_status compile(cli_context *c, state *st, const char *model) {
     wfc_target target;
     wfc_graph g;
     wfc_import *import = NULL;
-    wfc_import_options opt = {
-        .dim_names = (const char *const *)st->dims.names, .dim_values = st->dims.values, .dim_count = st->dims.count};
+    wfc_import_options opt = {0};
+    cli_dims_apply(&st->dims, &opt);
     WFC_TRY(wfc_target_load(st->target, &c->diag, &target));
     wfc_graph_init(&g);
     wfc_status s = cli_placing_load(c, &st->placing, &target);

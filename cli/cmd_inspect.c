@@ -1,5 +1,6 @@
 /* waferc inspect: what a model asks for, or what a program holds. */
 #include "cli/cli.h"
+#include "cli/dims.h"
 #include "frontend/import.h"
 #include "runtime/host/run_stats.h"
 #include "runtime/host/tensors.h"
@@ -10,9 +11,27 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { ID_DIM = CLI_FIRST_LONG_ID, ID_INPUT_SHAPE, ID_FOLDED };
+static const cli_option k_options[] = {
+    {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
+    {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
+    {ID_FOLDED, "folded", NULL, "list the nodes of the model that fold to constants"},
+    {0},
+};
+
+typedef struct state {
+    cli_dims dims;
+    bool folded;
+} state;
+
 static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
-    (void)c, (void)ctx, (void)id, (void)value;
-    return WFC_ERR_INTERNAL; /* it has none of its own */
+    state *st = ctx;
+    switch (id) {
+    case ID_DIM: return cli_dims_option(c, &st->dims, value);
+    case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
+    case ID_FOLDED: st->folded = true; return WFC_OK;
+    }
+    return WFC_ERR_INTERNAL;
 }
 
 /* Programs start with WAFERC (docs/program-format.md); an ONNX file, a protobuf message, cannot. */
@@ -103,8 +122,9 @@ static wfc_status inspect_program(cli_context *c, const char *path) {
     return s;
 }
 
-static wfc_status inspect_model(cli_context *c, const char *path) {
-    wfc_import_options opt = {0};
+static wfc_status inspect_model(cli_context *c, const state *st, const char *path) {
+    wfc_import_options opt = {.list_folded = st->folded};
+    cli_dims_apply(&st->dims, &opt);
     wfc_buf text = {0};
     wfc_status s = wfc_import_inspect(path, &opt, &c->diag, &text);
     if (text.failed) s = wfc_fail_memory(&c->diag);
@@ -115,16 +135,20 @@ static wfc_status inspect_model(cli_context *c, const char *path) {
 
 static wfc_status run(cli_context *c, int argc, char **argv) {
     int first;
-    WFC_TRY(cli_parse(c, &cli_cmd_inspect, argc, argv, set_option, NULL, 1, 1, &first));
-    if (c->finished) return WFC_OK;
-    return looks_like_program(argv[first]) ? inspect_program(c, argv[first]) : inspect_model(c, argv[first]);
+    state st = {0};
+    wfc_status s = cli_parse(c, &cli_cmd_inspect, argc, argv, set_option, &st, 1, 1, &first);
+    if (s == WFC_OK && !c->finished)
+        s = looks_like_program(argv[first]) ? inspect_program(c, argv[first]) : inspect_model(c, &st, argv[first]);
+    cli_dims_deinit(&st.dims);
+    return s;
 }
 
 const cli_command cli_cmd_inspect = {
     .name = "inspect",
     .summary = "Show what a model needs, or what a program holds",
-    .usage = "MODEL.onnx|PROG.wafer",
+    .usage = "MODEL.onnx|PROG.wafer [OPTIONS]",
     .notes = "Model: its operators and which are supported. Program: layers, rectangles, PEs, SRAM, predicted cycles;\n"
              "with -v also the ONNX nodes of each layer.\n",
+    .options = k_options,
     .run = run,
 };

@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_PRUNE };
+enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_PRUNE };
 static const cli_option k_options[] = {
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
+    {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
     {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
     CLI_PLACING_OPTIONS,
     {0},
@@ -34,6 +35,7 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     switch (id) {
     case ID_TARGET: st->target = value; return WFC_OK;
     case ID_DIM: return cli_dims_option(c, &st->dims, value);
+    case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
     case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
     }
     return WFC_ERR_INTERNAL;
@@ -111,8 +113,8 @@ static wfc_status plan(cli_context *c, state *st, const char *model) {
     wfc_graph g;
     wfc_import *import = NULL;
     wfc_program program;
-    wfc_import_options opt = {
-        .dim_names = (const char *const *)st->dims.names, .dim_values = st->dims.values, .dim_count = st->dims.count};
+    wfc_import_options opt = {0};
+    cli_dims_apply(&st->dims, &opt);
     WFC_TRY(wfc_target_load(st->target, &c->diag, &target));
     wfc_graph_init(&g);
     wfc_program_init(&program);

@@ -56,8 +56,16 @@ typedef struct wfc_fe_node {
     bool refused;
 } wfc_fe_node;
 
+/* A node of the main graph, or of a function's body as it is at one call (inline.c). */
+typedef struct wfc_fe_flat {
+    Onnx__NodeProto *proto;
+    const Onnx__FunctionProto *function; /* whose operator sets it uses; NULL: the model's */
+} wfc_fe_flat;
+
 typedef struct wfc_fe_ctx {
     wfc_fe_model *model;
+    wfc_fe_flat *flat; /* all nodes, functions inlined */
+    uint32_t flat_count;
     const wfc_import_options *opt;
     wfc_diag *diag;
     wfc_graph *g;

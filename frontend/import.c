@@ -23,6 +23,41 @@ static wfc_status add_locs(wfc_fe_ctx *c, const wfc_fe_node *n, size_t first) {
     return WFC_OK;
 }
 
+static void put_shape(const wfc_fe_const *t, wfc_buf *out) {
+    wfc_buf_printf(out, " %s[", wfc_dtype_name((wfc_dtype)t->dtype));
+    for (unsigned i = 0; i < t->rank; i++) wfc_buf_printf(out, "%s%lld", i ? "," : "", (long long)t->dims[i]);
+    wfc_buf_printf(out, "]");
+}
+
+/* A line for the list of what folded: for nodes that were computed, not for those that hold a constant. */
+static wfc_status note_folded(wfc_fe_ctx *c, const wfc_fe_node *n) {
+    wfc_buf line = {0};
+    if (!c->opt || !c->opt->list_folded || n->in_count == 0) return WFC_OK;
+    char *name = wfc_escape(n->loc, strlen(n->loc), 300),
+         *op = wfc_escape(n->proto->op_type, strlen(n->proto->op_type), 100);
+    wfc_buf_printf(&line, "%s: %s ->", name ? name : "?", op ? op : "?");
+    wfc_free(name);
+    wfc_free(op);
+    bool all = true, any = false;
+    for (unsigned k = 0; k < n->out_count; k++) {
+        const wfc_fe_value *o = n->out[k] == UINT32_MAX ? NULL : &c->values[n->out[k]];
+        if (!o || !o->uses) continue;
+        any = true;
+        all &= o->state == WFC_FE_CONST;
+        if (o->state == WFC_FE_CONST) put_shape(&o->konst, &line);
+    }
+    wfc_buf_append(&line, "", 1);
+    wfc_status s = line.failed ? WFC_ERR_NO_MEMORY : WFC_OK;
+    if (s == WFC_OK && all && any) s = wfc_vec_push(&c->model->import->folded, line.data);
+    if (s != WFC_OK || !all || !any) wfc_buf_deinit(&line); /* else the list has it */
+    return s == WFC_OK ? WFC_OK : wfc_fail_memory(c->diag);
+}
+
+const char *const *wfc_import_folded(const wfc_import *im, size_t *out_count) {
+    *out_count = im->folded.count;
+    return (const char *const *)im->folded.data;
+}
+
 static wfc_status convert_node(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_status status = WFC_OK;
     bool blind = n->refused || reads_poison(c, n);
@@ -34,6 +69,7 @@ static wfc_status convert_node(wfc_fe_ctx *c, wfc_fe_node *n) {
         c->result = (uint8_t)(first_input ? wfc_fe_value_dtype(c, first_input) : WFC_F32);
         if (wfc_fe_can_fold(c, n)) status = wfc_fe_fold_node(c, n, &done);
         if (status == WFC_OK && !done) status = n->op->convert(c, n);
+        if (status == WFC_OK) status = note_folded(c, n);
         if (status == WFC_OK) return add_locs(c, n, first);
         if (status != WFC_ERR_UNSUPPORTED) return status;
     }
@@ -115,6 +151,7 @@ wfc_status wfc_import_onnx(const char *path, const wfc_import_options *opt, wfc_
     wfc_fe_ctx c = {.model = &model, .opt = opt, .diag = diag, .g = g};
     wfc_arena_init(&c.arena);
     wfc_status status = run(&c);
+    wfc_free(c.flat);
     wfc_free(c.values);
     wfc_free(c.nodes);
     wfc_free(c.indices);

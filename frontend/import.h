@@ -5,10 +5,20 @@
 #include "ir/graph.h"
 #include "support/tensor.h"
 
+/* The whole shape of a graph input, for axes that the model leaves open (--input-shape). */
+typedef struct wfc_input_shape {
+    const char *name;
+    uint8_t rank;
+    int64_t dims[WFC_IR_MAX_RANK];
+} wfc_input_shape;
+
 typedef struct wfc_import_options {
     const char *const *dim_names;
     const int64_t *dim_values;
-    uint32_t dim_count;         /* --dim NAME=V; an axis without a name is "INPUT[AXIS]" */
+    uint32_t dim_count; /* --dim NAME=V; an axis without a name is "INPUT[AXIS]" */
+    const wfc_input_shape *shapes;
+    uint32_t shape_count;
+    bool list_folded;           /* wfc_import_folded tells what became a constant */
     uint64_t fold_budget_bytes; /* 0: default 1 GiB; bytes that folding may create */
     /* Values of graph inputs, offered: taken as constants only for an input all of whose uses say a shape, axes or the
      * like (by rule per operator); all other inputs stay inputs. Copied. */
@@ -42,6 +52,10 @@ typedef struct wfc_import_tensor {
 } wfc_import_tensor;
 /* Those with elements, by name; they live as long as the import. */
 const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_count);
+
+/* The nodes whose results are constants, one line each, "NAME: OP -> i64[4]" (escaped); with opt->list_folded only.
+ * They live as long as the import. */
+const char *const *wfc_import_folded(const wfc_import *im, size_t *out_count);
 
 /* One ONNX operator: one record per operator in frontend/ops/ (several in a family's file). */
 typedef struct wfc_op_info {

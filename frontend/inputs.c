@@ -32,8 +32,16 @@ wfc_status wfc_fe_add_initializers(wfc_fe_ctx *c) {
         v->state = WFC_FE_CONST;
     }
     for (size_t i = 0; i < g->n_sparse_initializer; i++) {
-        const Onnx__TensorProto *t = g->sparse_initializer[i]->values;
-        refuse_value(c, "sparse initializer", t && t->name ? t->name : "", "sparse tensors are not supported");
+        const char *reason = NULL;
+        wfc_fe_value *v = &c->values[wfc_fe_find_value(c, g->sparse_initializer[i]->values->name)];
+        v->initialized = true;
+        if (!v->uses) continue;
+        wfc_status s = wfc_fe_sparse_decode(c->model, v->name, g->sparse_initializer[i], &v->konst, &reason);
+        v->state = s == WFC_OK ? WFC_FE_CONST : WFC_FE_POISON;
+        if (s == WFC_ERR_UNSUPPORTED)
+            refuse_value(c, "sparse initializer", v->name, reason);
+        else
+            WFC_TRY(s);
     }
     return WFC_OK;
 }
@@ -138,6 +146,51 @@ static const wfc_tensor *offered(const wfc_fe_ctx *c, const wfc_fe_value *v) {
     return NULL;
 }
 
+static const wfc_input_shape *given_shape(const wfc_fe_ctx *c, const char *name) {
+    for (uint32_t i = 0; c->opt && i < c->opt->shape_count; i++)
+        if (!strcmp(c->opt->shapes[i].name, name)) return &c->opt->shapes[i];
+    return NULL;
+}
+
+/* Axes that the model states, or --dim binds, have to be what --input-shape says. */
+static wfc_status take_given_shape(wfc_fe_ctx *c, const char *name, const Onnx__TypeProto__Tensor *t,
+                                   const wfc_input_shape *given, int64_t *dims) {
+    memcpy(dims, given->dims, sizeof *dims * given->rank);
+    if (!t->shape) return WFC_OK;
+    if (t->shape->n_dim != given->rank)
+        return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", name, "the shape given has %u axes, the model's %zu",
+                        given->rank, t->shape->n_dim);
+    for (unsigned k = 0; k < given->rank; k++) {
+        char *label = NULL;
+        int64_t stated;
+        bool known = axis_extent(c, name, t->shape->dim[k], k, &label, &stated) && stated > 0;
+        wfc_free(label);
+        if (known && stated != dims[k])
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", name, "axis %u is given as %lld, but it is %lld", k,
+                            (long long)dims[k], (long long)stated);
+    }
+    return WFC_OK;
+}
+
+static wfc_status check_shape_options(wfc_fe_ctx *c) {
+    const Onnx__GraphProto *g = c->model->proto->graph;
+    for (uint32_t o = 0; c->opt && o < c->opt->shape_count; o++) {
+        const wfc_input_shape *s = &c->opt->shapes[o];
+        bool found = false;
+        for (size_t i = 0; i < g->n_input; i++) found |= !strcmp(g->input[i]->name, s->name);
+        if (!found)
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", s->name,
+                            "no input has this name; 'waferc inspect' lists the inputs");
+        for (unsigned k = 0; k < s->rank; k++)
+            if (s->dims[k] < 1 || s->dims[k] > INT32_MAX)
+                return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0108", s->name,
+                                "axis %u is given as %lld; expected 1 to "
+                                "2147483647",
+                                k, (long long)s->dims[k]);
+    }
+    return WFC_OK;
+}
+
 static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInfoProto *info, wfc_buf *unbound) {
     const Onnx__TypeProto__Tensor *t = tensor_type(info);
     v->state = WFC_FE_POISON;
@@ -149,16 +202,21 @@ static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInf
     if (bound) return bind_input(c, v, bound, t->elem_type);
     int64_t dims[WFC_IR_MAX_RANK];
     uint64_t elems;
-    if (!t->shape)
+    const wfc_input_shape *given = given_shape(c, v->name);
+    if (!t->shape && !given)
         return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0107", v->name,
-                        "the model does not say the shape of this input, not even its number of axes. Export it with "
-                        "shapes");
-    if (t->shape->n_dim > WFC_IR_MAX_RANK) {
+                        "the model does not say the shape of this input, not even its number of axes. Give it by "
+                        "--input-shape NAME=1x3x224x224");
+    size_t rank = given ? given->rank : t->shape->n_dim;
+    if (rank > WFC_IR_MAX_RANK) {
         refuse_value(c, "input", v->name, "more than 8 axes");
         return WFC_OK;
     }
-    if (!declared_shape(c, v->name, t, unbound, dims)) return WFC_OK;
-    if (!wfc_fe_elems(dims, t->shape->n_dim, WFC_FE_MAX_ELEMS, &elems)) {
+    if (given)
+        WFC_TRY(take_given_shape(c, v->name, t, given, dims));
+    else if (!declared_shape(c, v->name, t, unbound, dims))
+        return WFC_OK;
+    if (!wfc_fe_elems(dims, rank, WFC_FE_MAX_ELEMS, &elems)) {
         refuse_value(c, "input", v->name, "more than 2147483647 elements");
         return WFC_OK;
     }
@@ -178,7 +236,7 @@ static wfc_status add_input(wfc_fe_ctx *c, wfc_fe_value *v, const Onnx__ValueInf
     }
     if (type == WFC_F64 && v->uses)
         wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0120", v->name, "float64 is computed in float32 on the PEs");
-    wfc_shape shape = {.rank = (uint8_t)t->shape->n_dim};
+    wfc_shape shape = {.rank = (uint8_t)rank};
     for (unsigned i = 0; i < shape.rank; i++) shape.dims[i] = (uint32_t)dims[i];
     WFC_TRY(wfc_ir_add_input(c->g, c->diag, v->name, WFC_F32, &shape, v->name, (uint8_t)t->elem_type, &v->ir));
     v->state = WFC_FE_RUNTIME;
@@ -191,6 +249,7 @@ wfc_status wfc_fe_add_inputs(wfc_fe_ctx *c) {
     const Onnx__GraphProto *g = c->model->proto->graph;
     wfc_buf unbound = {0};
     wfc_status status = check_dim_options(c);
+    if (status == WFC_OK) status = check_shape_options(c);
     for (size_t i = 0; i < g->n_input && status == WFC_OK; i++) {
         wfc_fe_value *v = &c->values[wfc_fe_find_value(c, g->input[i]->name)];
         if (!v->initialized) status = add_input(c, v, g->input[i], &unbound);

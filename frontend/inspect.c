@@ -63,6 +63,15 @@ static int compare_nodes(const void *pa, const void *pb) {
     return d ? d : strcmp(a->op_type ? a->op_type : "", b->op_type ? b->op_type : "");
 }
 
+static bool is_function(const Onnx__ModelProto *m, const char *domain, const char *name) {
+    for (size_t i = 0; i < m->n_functions; i++) {
+        const char *d =
+            m->functions[i]->domain && strcmp(m->functions[i]->domain, "ai.onnx") != 0 ? m->functions[i]->domain : "";
+        if (!strcmp(d, domain) && m->functions[i]->name && !strcmp(m->functions[i]->name, name)) return true;
+    }
+    return false;
+}
+
 static wfc_status put_operators(wfc_buf *out, const Onnx__ModelProto *m, wfc_diag *diag) {
     const Onnx__GraphProto *g = m->graph;
     Onnx__NodeProto **sorted = wfc_calloc(g->n_node, sizeof *sorted);
@@ -82,6 +91,11 @@ static wfc_status put_operators(wfc_buf *out, const Onnx__ModelProto *m, wfc_dia
         wfc_buf_printf(out, "  %6zu  ", end - i);
         if (*domain) put_name(out, domain), wfc_buf_printf(out, ".");
         put_name(out, name);
+        if (is_function(m, domain, name)) {
+            wfc_buf_printf(out, "  a function of the model, inlined\n");
+            i = end;
+            continue;
+        }
         wfc_buf_printf(out, "  %s%s%s\n", known ? "supported" : "NOT SUPPORTED",
                        known && *op->info.restrictions ? ": " : "", known ? op->info.restrictions : "");
         i = end;
@@ -110,6 +124,10 @@ static wfc_status put_verdict(wfc_buf *out, const char *path, const wfc_import_o
         wfc_buf_printf(out, "import: ok, %zu core ops\n", g.nodes.count);
     else
         wfc_buf_printf(out, "import: refused\n");
+    size_t folded = 0;
+    const char *const *lines = im && opt && opt->list_folded ? wfc_import_folded(im, &folded) : NULL;
+    if (lines || (im && opt && opt->list_folded)) wfc_buf_printf(out, "folded to constants: %zu nodes\n", folded);
+    for (size_t i = 0; i < folded; i++) wfc_buf_printf(out, "  %s\n", lines[i]);
     for (size_t i = 0; i < diag.count; i++)
         wfc_buf_printf(out, "  %s%s%s: %s\n", diag.items[i].code, *diag.items[i].where ? " " : "", diag.items[i].where,
                        diag.items[i].text);

@@ -45,6 +45,8 @@ void wfc_import_destroy(wfc_import *im) {
     for (size_t i = 0; i < im->externals.count; i++) wfc_fe_external_free(&im->externals.data[i]);
     for (size_t i = 0; i < im->owned.count; i++) wfc_free(im->owned.data[i]);
     for (size_t i = 0; i < im->tensors.count; i++) wfc_free(im->tensors.data[i].name);
+    for (size_t i = 0; i < im->folded.count; i++) wfc_free(im->folded.data[i]);
+    wfc_vec_free(&im->folded);
     wfc_vec_free(&im->tensors);
     wfc_vec_free(&im->externals);
     wfc_vec_free(&im->owned);

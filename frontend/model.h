@@ -23,6 +23,7 @@ struct wfc_import {
     WFC_VEC(wfc_fe_external) externals;
     WFC_VEC(void *) owned; /* buffers made by reading typed fields and by folding */
     WFC_VEC(wfc_import_tensor) tensors;
+    WFC_VEC(char *) folded; /* lines of wfc_import_folded */
 };
 
 typedef struct wfc_fe_model {
@@ -72,6 +73,15 @@ bool wfc_fe_elems(const int64_t *dims, size_t rank, uint64_t limit, uint64_t *ou
  * ranks that we do not read; WFC_ERR_INPUT with one for a malformed tensor. */
 WFC_MUST_USE wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t,
                                              wfc_fe_const *out, const char **reason);
+
+/* The same of a SparseTensorProto, made dense (charged to the folding budget). */
+WFC_MUST_USE wfc_status wfc_fe_sparse_decode(wfc_fe_model *m, const char *where, const Onnx__SparseTensorProto *t,
+                                             wfc_fe_const *out, const char **reason);
+/* 4- and 8-bit floats and 4-bit integers become what holds all of them: *out float32, int8 or uint8. False for other
+ * codes. small_float.c */
+bool wfc_fe_small_type(int code, wfc_dtype *out, unsigned *bits);
+/* Element `raw` of such a type, its low bits. */
+double wfc_fe_small_value(int code, unsigned raw);
 
 /* The bytes of a tensor stored outside the model file; see external.c for what is refused. */
 WFC_MUST_USE wfc_status wfc_fe_external_data(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t,

@@ -2,6 +2,7 @@
  * older than IR version 4 do) or a node. All definitions are sorted by name, so that lookup needs no hash table that a
  * hostile file could fill with collisions. */
 #include "frontend/names.h"
+#include "frontend/inline.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,15 +33,21 @@ uint32_t wfc_fe_find_value(const wfc_fe_ctx *c, const char *name) {
     return UINT32_MAX;
 }
 
-int wfc_fe_opset(const Onnx__ModelProto *m, const char *domain) {
-    for (size_t i = 0; i < m->n_opset_import; i++) {
-        const char *d = m->opset_import[i]->domain ? m->opset_import[i]->domain : "";
+/* Version of a domain in a list, 0 when it is not there. */
+static int listed_opset(Onnx__OperatorSetIdProto *const *list, size_t count, const char *domain) {
+    for (size_t i = 0; i < count; i++) {
+        const char *d = list[i]->domain ? list[i]->domain : "";
         if (!strcmp(d, "ai.onnx")) d = "";
-        if (!strcmp(d, domain)) {
-            int64_t v = m->opset_import[i]->version;
-            return v > 0 && v < INT32_MAX ? (int)v : 0;
-        }
+        if (strcmp(d, domain) != 0) continue;
+        int64_t v = list[i]->version;
+        return v > 0 && v < INT32_MAX ? (int)v : 0;
     }
+    return 0;
+}
+
+int wfc_fe_opset(const Onnx__ModelProto *m, const char *domain) {
+    int listed = listed_opset(m->opset_import, m->n_opset_import, domain);
+    if (listed) return listed;
     /* Files of IR version 1 and 2 know no opsets: version 1 of the default domain is meant. */
     return m->n_opset_import == 0 && !*domain && m->ir_version < 3 ? 1 : 0;
 }
@@ -49,19 +56,30 @@ static const char *domain_of(const Onnx__NodeProto *p) {
     return !p->domain || !strcmp(p->domain, "ai.onnx") ? "" : p->domain;
 }
 
+/* Of a node: its function's operator sets come before the model's. */
+static int node_opset(const wfc_fe_ctx *c, const wfc_fe_flat *f) {
+    const char *domain = domain_of(f->proto);
+    int version = f->function ? listed_opset(f->function->opset_import, f->function->n_opset_import, domain) : 0;
+    return version ? version : wfc_fe_opset(c->model->proto, domain);
+}
+
 static wfc_status push_definitions(wfc_fe_ctx *c, const Onnx__GraphProto *g, definition *defs, size_t *out_count) {
     size_t n = 0;
     for (size_t i = 0; i < g->n_input; i++) defs[n++] = (definition){g->input[i]->name, DEF_INPUT, UINT32_MAX, 0};
     for (size_t i = 0; i < g->n_initializer; i++)
         defs[n++] = (definition){g->initializer[i]->name, DEF_INITIALIZER, UINT32_MAX, 0};
+    for (size_t i = 0; i < g->n_sparse_initializer; i++) {
+        const Onnx__TensorProto *t = g->sparse_initializer[i]->values;
+        defs[n++] = (definition){t ? t->name : NULL, DEF_INITIALIZER, UINT32_MAX, 0};
+    }
     for (size_t i = 0; i < n; i++)
         if (!defs[i].name || !*defs[i].name)
             return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0110", c->model->path, "a graph %s has no name",
                             defs[i].kind == DEF_INPUT ? "input" : "initializer");
-    for (size_t i = 0; i < g->n_node; i++)
-        for (size_t k = 0; k < g->node[i]->n_output; k++)
-            if (*g->node[i]->output[k])
-                defs[n++] = (definition){g->node[i]->output[k], DEF_OUTPUT, (uint32_t)i, (uint32_t)k};
+    for (uint32_t i = 0; i < c->flat_count; i++)
+        for (size_t k = 0; k < c->flat[i].proto->n_output; k++)
+            if (*c->flat[i].proto->output[k])
+                defs[n++] = (definition){c->flat[i].proto->output[k], DEF_OUTPUT, i, (uint32_t)k};
     *out_count = n;
     return WFC_OK;
 }
@@ -119,24 +137,24 @@ static wfc_status make_locs(wfc_fe_ctx *c) {
     return ok ? WFC_OK : wfc_fail_memory(c->diag);
 }
 
-static wfc_status make_nodes(wfc_fe_ctx *c, const Onnx__GraphProto *g) {
+static wfc_status make_nodes(wfc_fe_ctx *c) {
     size_t total = 0;
-    for (size_t i = 0; i < g->n_node; i++) total += g->node[i]->n_input + g->node[i]->n_output;
-    c->nodes = wfc_calloc(g->n_node, sizeof *c->nodes);
+    for (uint32_t i = 0; i < c->flat_count; i++) total += c->flat[i].proto->n_input + c->flat[i].proto->n_output;
+    c->nodes = wfc_calloc(c->flat_count, sizeof *c->nodes);
     c->indices = wfc_calloc(total, sizeof *c->indices);
     if (!c->nodes || !c->indices) return wfc_fail_memory(c->diag);
-    c->node_count = (uint32_t)g->n_node;
+    c->node_count = c->flat_count;
     uint32_t *at = c->indices;
     for (uint32_t i = 0; i < c->node_count; i++) {
         wfc_fe_node *n = &c->nodes[i];
-        const Onnx__NodeProto *p = g->node[i];
+        const Onnx__NodeProto *p = c->flat[i].proto;
         *n = (wfc_fe_node){.proto = p, .in_count = (uint32_t)p->n_input, .out_count = (uint32_t)p->n_output};
         n->in = at;
         n->out = at + p->n_input;
         at += p->n_input + p->n_output;
         for (uint32_t *k = n->in; k < at; k++) *k = UINT32_MAX;
         n->op = wfc_fe_find_op(domain_of(p), p->op_type ? p->op_type : "");
-        n->opset = wfc_fe_opset(c->model->proto, domain_of(p));
+        n->opset = node_opset(c, &c->flat[i]);
     }
     return make_locs(c);
 }
@@ -168,9 +186,10 @@ wfc_status wfc_fe_names_build(wfc_fe_ctx *c) {
     if (c->model->proto->n_opset_import > 256 || c->model->proto->n_functions > 4096)
         return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0103", c->model->path,
                         "more than 256 operator sets or 4096 functions in one model");
-    WFC_TRY(make_nodes(c, g));
-    size_t most = g->n_input + g->n_initializer, count = 0;
-    for (size_t i = 0; i < g->n_node; i++) most += g->node[i]->n_output;
+    WFC_TRY(wfc_fe_inline(c));
+    WFC_TRY(make_nodes(c));
+    size_t most = g->n_input + g->n_initializer + g->n_sparse_initializer, count = 0;
+    for (uint32_t i = 0; i < c->flat_count; i++) most += c->flat[i].proto->n_output;
     definition *defs = wfc_calloc(most, sizeof *defs);
     if (!defs) return wfc_fail_memory(c->diag);
     wfc_status status = push_definitions(c, g, defs, &count);

@@ -128,7 +128,9 @@ static wfc_status check_attributes(wfc_fe_ctx *c, wfc_fe_node *n) {
         /* An empty list without a type is a list of whatever kind is expected. */
         if (expected && found == '?' && !a->has_type && !a->g && !a->n_graphs) found = expected;
         if (a->ref_attr_name && *a->ref_attr_name)
-            status = wfc_fe_unsupported(c, n, "attribute '%s' refers to a function's attribute", name);
+            status = wfc_fe_unsupported(c, n,
+                                        "attribute '%s' refers to the attribute '%s' of a function, which is not given",
+                                        name, a->ref_attr_name);
         else if (!expected)
             status = wfc_fe_unsupported(c, n, "attribute '%s' is not supported", name);
         else if (expected != found)
@@ -139,18 +141,7 @@ static wfc_status check_attributes(wfc_fe_ctx *c, wfc_fe_node *n) {
     return status;
 }
 
-static bool is_local_function(const wfc_fe_ctx *c, const wfc_fe_node *n) {
-    const Onnx__ModelProto *m = c->model->proto;
-    const char *domain = n->proto->domain ? n->proto->domain : "", *op = n->proto->op_type ? n->proto->op_type : "";
-    for (size_t i = 0; i < m->n_functions; i++) {
-        const Onnx__FunctionProto *f = m->functions[i];
-        if (f->name && !strcmp(f->name, op) && !strcmp(f->domain ? f->domain : "", domain)) return true;
-    }
-    return false;
-}
-
 wfc_status wfc_fe_check_node(wfc_fe_ctx *c, wfc_fe_node *n) {
-    if (is_local_function(c, n)) return wfc_fe_unsupported(c, n, "functions defined in the model are not inlined yet");
     if (n->opset == 0)
         return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0109", n->loc,
                         "the model does not say which version of the operator domain '%s' it uses (opset_import)",

@@ -119,20 +119,50 @@ static wfc_status take_typed(wfc_fe_model *m, const char *where, const Onnx__Ten
     return WFC_OK;
 }
 
-static wfc_status take_raw(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t, wfc_fe_const *out) {
+/* Bytes of raw_data, wherever they are; NULL without. */
+static wfc_status raw_bytes(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t, const uint8_t **bytes,
+                            uint64_t *size) {
     const wfc_fe_buffer *file = &m->import->file;
+    *bytes = NULL;
+    if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+        return wfc_fe_external_data(m, where, t, bytes, size);
+    if (!t->has_raw_data) return WFC_OK;
     if (t->raw_data.len != WFC_FE_SPAN_BYTES) return bad_count(m, where, "bytes", t->raw_data.len, WFC_FE_SPAN_BYTES);
     wfc_fe_span span = wfc_fe_span_read(t->raw_data.data);
     if (span.offset > file->size || span.size > file->size - span.offset)
         return bad_count(m, where, "bytes", span.size, file->size);
-    return take_bytes(m, where, file->bytes + span.offset, span.size, out);
+    *bytes = file->bytes + span.offset;
+    *size = span.size;
+    return WFC_OK;
+}
+
+/* Elements of 4 or 8 bits that no type here has, widened. Of 4 bits two share a byte, the low half first; int32_data
+ * holds one byte per entry. */
+static wfc_status decode_small(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t, unsigned bits,
+                               wfc_fe_const *out) {
+    const uint8_t *bytes;
+    uint64_t size = 0, expected = bits == 4 ? out->elems / 2 + out->elems % 2 : out->elems;
+    void *to;
+    WFC_TRY(raw_bytes(m, where, t, &bytes, &size));
+    if (!bytes) size = t->n_int32_data;
+    if (size != expected) return bad_count(m, where, "bytes", size, expected);
+    WFC_TRY(wfc_fe_model_alloc(m, where, out->elems * wfc_dtype_bytes((wfc_dtype)out->dtype), &to));
+    out->bytes = to;
+    for (uint64_t i = 0; i < out->elems; i++) {
+        uint64_t at = bits == 4 ? i / 2 : i;
+        unsigned raw = bytes ? bytes[at] : (unsigned)t->int32_data[at] & 0xff;
+        if (bits == 4) raw = i % 2 ? raw >> 4 : raw & 15;
+        wfc_dtype_set((wfc_dtype)out->dtype, to, i, wfc_fe_small_value(t->data_type, raw));
+    }
+    return WFC_OK;
 }
 
 wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t, wfc_fe_const *out,
                                 const char **reason) {
     *out = (wfc_fe_const){0};
     wfc_dtype type;
-    if (!wfc_fe_dtype(t->data_type, &type)) {
+    unsigned bits = 0;
+    if (!wfc_fe_dtype(t->data_type, &type) && !wfc_fe_small_type(t->data_type, &type, &bits)) {
         *reason = wfc_fe_dtype_code_name(t->data_type);
         return WFC_ERR_UNSUPPORTED;
     }
@@ -146,13 +176,54 @@ wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where, const Onnx__
     if (!wfc_fe_elems(t->dims, t->n_dims, UINT64_MAX / 16, &out->elems))
         return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
                         "the tensor's shape has a negative extent or too many elements. The file is damaged");
-    if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
-        const uint8_t *bytes;
-        uint64_t size;
-        WFC_TRY(wfc_fe_external_data(m, where, t, &bytes, &size));
-        return take_bytes(m, where, bytes, size, out);
+    if (bits) return decode_small(m, where, t, bits, out);
+    const uint8_t *bytes;
+    uint64_t size;
+    WFC_TRY(raw_bytes(m, where, t, &bytes, &size));
+    return bytes ? take_bytes(m, where, bytes, size, out) : take_typed(m, where, t, out);
+}
+
+/* indices: [count] in row-major order of the dense tensor, or [count, rank]. */
+wfc_status wfc_fe_sparse_decode(wfc_fe_model *m, const char *where, const Onnx__SparseTensorProto *t, wfc_fe_const *out,
+                                const char **reason) {
+    wfc_fe_const values, indices;
+    void *bytes;
+    uint64_t elems;
+    if (!t->values || !t->indices || t->n_dims == 0)
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
+                        "a sparse tensor without values, indices or a shape");
+    WFC_TRY(wfc_fe_tensor_decode(m, where, t->values, &values, reason));
+    WFC_TRY(wfc_fe_tensor_decode(m, where, t->indices, &indices, reason));
+    if (t->n_dims > WFC_IR_MAX_RANK) {
+        *reason = "more than 8 axes";
+        return WFC_ERR_UNSUPPORTED;
     }
-    return t->has_raw_data ? take_raw(m, where, t, out) : take_typed(m, where, t, out);
+    bool linear = indices.rank == 1, pairs = indices.rank == 2 && indices.dims[1] == (int64_t)t->n_dims;
+    if (indices.dtype != WFC_I64 || values.rank != 1 || (!linear && !pairs) || indices.dims[0] != values.dims[0])
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
+                        "the sparse tensor's indices do not fit its values");
+    if (!wfc_fe_elems(t->dims, t->n_dims, UINT32_MAX, &elems))
+        return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
+                        "the sparse tensor's shape is negative or too large");
+    *out = (wfc_fe_const){.dtype = values.dtype, .rank = (uint8_t)t->n_dims, .elems = elems};
+    for (size_t i = 0; i < t->n_dims; i++) out->dims[i] = t->dims[i];
+    unsigned width = wfc_dtype_bytes((wfc_dtype)values.dtype);
+    WFC_TRY(wfc_fe_model_alloc(m, where, elems * width, &bytes));
+    out->bytes = bytes;
+    for (uint64_t i = 0; i < values.elems; i++) {
+        const int64_t *at = (const int64_t *)indices.bytes + (linear ? i : i * t->n_dims);
+        bool inside = !linear || (at[0] >= 0 && (uint64_t)at[0] < elems);
+        uint64_t flat = linear ? (uint64_t)at[0] : 0;
+        for (size_t d = 0; d < t->n_dims && !linear && inside; d++) {
+            inside = at[d] >= 0 && at[d] < t->dims[d];
+            flat = flat * (uint64_t)t->dims[d] + (uint64_t)at[d];
+        }
+        if (!inside)
+            return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0105", where,
+                            "index %llu of the sparse tensor lies outside it", (unsigned long long)i);
+        memcpy((uint8_t *)bytes + flat * width, (const uint8_t *)values.bytes + i * width, width);
+    }
+    return WFC_OK;
 }
 
 /* --- test data files --------------------------------------------------------------------------------------------- */

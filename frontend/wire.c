@@ -76,7 +76,9 @@ static const field_rule map_type_fields[] = {{1, F_VARINT, 0, false}, {2, F_MESS
 static const field_rule shape_fields[] = {{1, F_MESSAGE, M_DIM, true}};
 static const field_rule dim_fields[] = {{1, F_VARINT, 0, false}, {2, F_NAME, 0, false}};
 static const field_rule opset_fields[] = {{1, F_NAME, 0, false}, {2, F_VARINT, 0, false}};
-static const field_rule function_fields[] = {{1, F_NAME, 0, false}, {10, F_NAME, 0, false}};
+static const field_rule function_fields[] = {
+    {1, F_NAME, 0, false},        {4, F_NAME, 0, true},          {5, F_NAME, 0, true},  {6, F_NAME, 0, true},
+    {7, F_MESSAGE, M_NODE, true}, {9, F_MESSAGE, M_OPSET, true}, {10, F_NAME, 0, false}};
 static const field_rule entry_fields[] = {{1, F_NAME, 0, false}, {2, F_NAME, 0, false}};
 
 typedef struct message_rule {
