@@ -30,6 +30,7 @@
     X(constant_of_shape)                                                                                               \
     X(conv)                                                                                                            \
     X(conv_integer)                                                                                                    \
+    X(conv_transpose)                                                                                                  \
     X(cos)                                                                                                             \
     X(cosh)                                                                                                            \
     X(cumsum)                                                                                                          \
@@ -106,6 +107,7 @@
     X(reduce_sum_square)                                                                                               \
     X(relu)                                                                                                            \
     X(reshape)                                                                                                         \
+    X(resize)                                                                                                          \
     X(round)                                                                                                           \
     X(scatter)                                                                                                         \
     X(scatter_elements)                                                                                                \
@@ -136,6 +138,7 @@
     X(transpose)                                                                                                       \
     X(trilu)                                                                                                           \
     X(unsqueeze)                                                                                                       \
+    X(upsample)                                                                                                        \
     X(where)                                                                                                           \
     X(xor)
 
