@@ -189,7 +189,7 @@ static bool simulate(rig *r) {
     }
     if (ok && r->o->fast) {
         r->stage = "run by the fast engine";
-        wfc_sim_options sim = {.threads = 1};
+        wfc_sim_options sim = {.threads = (uint32_t)(1 + r->o->seed % 3)};
         ok = repeat(r, &run, &sim, true, wfc_fast_run);
     }
     wfc_host_run_deinit(&run);
