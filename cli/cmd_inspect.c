@@ -11,10 +11,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ID_DIM = CLI_FIRST_LONG_ID, ID_INPUT_SHAPE, ID_FOLDED };
+enum { ID_DIM = CLI_FIRST_LONG_ID, ID_INPUT_SHAPE, ID_CONST, ID_FOLDED };
 static const cli_option k_options[] = {
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
     {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
+    {ID_CONST, "const", "NAME=FILE", "the value of an input that only says shapes or axes (.npy, .pb); repeatable"},
     {ID_FOLDED, "folded", NULL, "list the nodes of the model that fold to constants"},
     {0},
 };
@@ -29,6 +30,7 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     switch (id) {
     case ID_DIM: return cli_dims_option(c, &st->dims, value);
     case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
+    case ID_CONST: return cli_dims_const_option(c, &st->dims, value);
     case ID_FOLDED: st->folded = true; return WFC_OK;
     }
     return WFC_ERR_INTERNAL;

@@ -75,9 +75,28 @@ static wfc_status list_numbers(cli_context *c, const char *folder, const char *p
     return s;
 }
 
+/* A data set has a tensor for every input of the model; the program may have fewer (shapes that became constants). */
+static void keep_known(const wfc_prog_tensor *tensors, uint32_t count, wfc_tensor_list *list) {
+    for (uint32_t i = 0; i < count; i++)
+        if (wfc_tensor_list_find(list, tensors[i].name) < 0) return;
+    size_t kept = 0;
+    for (size_t k = 0; k < list->count; k++) {
+        bool known = false;
+        for (uint32_t i = 0; i < count; i++) known |= strcmp(list->data[k].name, tensors[i].name) == 0;
+        if (known) {
+            list->data[kept++] = list->data[k];
+            continue;
+        }
+        wfc_free(list->data[k].name);
+        wfc_tensor_deinit(&list->data[k].tensor);
+    }
+    list->count = kept;
+}
+
 /* Gives the tensors the program's names where their own are not those. */
 static wfc_status use_program_names(cli_context *c, const char *folder, const char *kind,
                                     const wfc_prog_tensor *tensors, uint32_t count, wfc_tensor_list *list) {
+    if (list->count > count && strcmp(kind, "input") == 0) keep_known(tensors, count, list);
     bool known = list->count == count;
     for (uint32_t i = 0; known && i < count; i++) known = wfc_tensor_list_find(list, tensors[i].name) >= 0;
     if (known) return WFC_OK;

@@ -83,7 +83,11 @@ wfc_status wfc_fe_const_input(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const w
     *out = NULL;
     if (!v) return WFC_OK;
     if (v->state != WFC_FE_CONST)
-        return wfc_fe_unsupported(c, n, "input %u ('%s') depends on run-time data; it must be a constant", k, v->name);
+        return wfc_fe_unsupported(
+            c, n,
+            "input %u ('%s') depends on run-time data; it must be a constant (--const NAME=FILE gives "
+            "the value of an input)",
+            k, v->name);
     *out = &v->konst;
     return WFC_OK;
 }

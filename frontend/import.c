@@ -124,6 +124,24 @@ const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_co
     return im->tensors.data;
 }
 
+/* Inputs whose elements nothing reads (at most their shape or type) do not become inputs of the program. */
+static wfc_status drop_unread_inputs(wfc_fe_ctx *c) {
+    uint32_t *uses;
+    bool any = false;
+    WFC_TRY(wfc_ir_compact(c->g)); /* what is dead reads nothing */
+    if (wfc_ir_count_uses(c->g, &uses) != WFC_OK) return wfc_fail_memory(c->diag);
+    for (size_t i = 0; i < c->g->nodes.count; i++) {
+        const wfc_node *n = &c->g->nodes.data[i];
+        if (n->op != WFC_CORE_INPUT || uses[i]) continue;
+        any = true;
+        wfc_diag_add(c->diag, WFC_NOTE, "WFC-N0122", n->u.input.host_name,
+                     "no output depends on the elements of this input: the program does not have it");
+    }
+    wfc_free(uses);
+    if (any && wfc_ir_compact_inputs(c->g) != WFC_OK) return wfc_fail_memory(c->diag);
+    return WFC_OK;
+}
+
 static wfc_status run(wfc_fe_ctx *c) {
     WFC_TRY(wfc_fe_names_build(c));
     WFC_TRY(wfc_fe_order_build(c));
@@ -137,6 +155,7 @@ static wfc_status run(wfc_fe_ctx *c) {
     WFC_TRY(wfc_fe_add_outputs(c));
     WFC_TRY(report_refusals(c));
     WFC_TRY(list_tensors(c));
+    WFC_TRY(drop_unread_inputs(c));
     if (wfc_ir_verify(c->g, c->diag) != WFC_OK)
         return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0119", c->model->path,
                         "the import made a graph that does not verify; this is a fault of waferc, please report it");

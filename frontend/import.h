@@ -25,6 +25,7 @@ typedef struct wfc_import_options {
     const char *const *bound_names;
     const wfc_tensor *bound_values;
     uint32_t bound_count;
+    bool bound_strict; /* WFC_ERR_INPUT for a value that is not taken, instead of leaving the input one */
 } wfc_import_options;
 
 typedef struct wfc_import wfc_import; /* keeps the bytes of the file alive that constants borrow */

@@ -172,6 +172,24 @@ static wfc_status take_given_shape(wfc_fe_ctx *c, const char *name, const Onnx__
     return WFC_OK;
 }
 
+static wfc_status check_bound_options(wfc_fe_ctx *c) {
+    for (uint32_t o = 0; c->opt && c->opt->bound_strict && o < c->opt->bound_count; o++) {
+        const Onnx__GraphProto *g = c->model->proto->graph;
+        const char *name = c->opt->bound_names[o];
+        uint32_t k = wfc_fe_find_value(c, name);
+        bool is_input = false;
+        for (size_t i = 0; i < g->n_input; i++) is_input |= !strcmp(g->input[i]->name, name);
+        if (!is_input || c->values[k].initialized)
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0116", name,
+                            "no input has this name; 'waferc inspect' lists them");
+        if (c->values[k].other_uses)
+            return wfc_fail(c->diag, WFC_ERR_INPUT, "WFC-E0116", name,
+                            "this input is data: its elements do more than to say shapes, axes and the like, so it "
+                            "cannot become a constant. Give it to the run");
+    }
+    return WFC_OK;
+}
+
 static wfc_status check_shape_options(wfc_fe_ctx *c) {
     const Onnx__GraphProto *g = c->model->proto->graph;
     for (uint32_t o = 0; c->opt && o < c->opt->shape_count; o++) {
@@ -250,6 +268,7 @@ wfc_status wfc_fe_add_inputs(wfc_fe_ctx *c) {
     wfc_buf unbound = {0};
     wfc_status status = check_dim_options(c);
     if (status == WFC_OK) status = check_shape_options(c);
+    if (status == WFC_OK) status = check_bound_options(c);
     for (size_t i = 0; i < g->n_input && status == WFC_OK; i++) {
         wfc_fe_value *v = &c->values[wfc_fe_find_value(c, g->input[i]->name)];
         if (!v->initialized) status = add_input(c, v, g->input[i], &unbound);

@@ -122,6 +122,7 @@ typedef struct compaction {
     bool *live;
     uint32_t *stack, *order;
     uint32_t order_count;
+    bool drop_inputs;
 } compaction;
 
 /* A node is on the stack at most once (OPEN), so nodes.count entries suffice. */
@@ -190,7 +191,7 @@ static wfc_status compact_with(compaction *c) {
     uint32_t count = (uint32_t)g->nodes.count;
     for (uint32_t i = 0; i < count; i++) {
         c->new_index[i] = UNSEEN;
-        if (g->nodes.data[i].op == WFC_CORE_INPUT) mark_live(c, i);
+        if (g->nodes.data[i].op == WFC_CORE_INPUT && !c->drop_inputs) mark_live(c, i);
     }
     for (size_t i = 0; i < g->outputs.count; i++) mark_live(c, g->outputs.data[i].value.i);
     for (uint32_t i = 0; i < count; i++)
@@ -205,9 +206,9 @@ static wfc_status compact_with(compaction *c) {
     return s;
 }
 
-wfc_status wfc_ir_compact(wfc_graph *g) {
+static wfc_status compact(wfc_graph *g, bool drop_inputs) {
     size_t count = g->nodes.count;
-    compaction c = {.g = g};
+    compaction c = {.g = g, .drop_inputs = drop_inputs};
     c.new_index = wfc_calloc(count, sizeof *c.new_index);
     c.live = wfc_calloc(count, sizeof *c.live);
     c.stack = wfc_calloc(count, sizeof *c.stack);
@@ -218,4 +219,12 @@ wfc_status wfc_ir_compact(wfc_graph *g) {
     wfc_free(c.stack);
     wfc_free(c.order);
     return s;
+}
+
+wfc_status wfc_ir_compact(wfc_graph *g) {
+    return compact(g, false);
+}
+
+wfc_status wfc_ir_compact_inputs(wfc_graph *g) {
+    return compact(g, true);
 }

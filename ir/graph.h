@@ -217,6 +217,8 @@ void wfc_ir_replace_uses(wfc_graph *g, wfc_value from, wfc_value to);
 WFC_MUST_USE wfc_status wfc_ir_count_uses(const wfc_graph *g, uint32_t **out_counts);
 /* Drops nodes nothing depends on (inputs stay) and restores topological order after rewrites that appended nodes. */
 WFC_MUST_USE wfc_status wfc_ir_compact(wfc_graph *g);
+/* The same, and inputs nothing depends on go, too. */
+WFC_MUST_USE wfc_status wfc_ir_compact_inputs(wfc_graph *g);
 
 /* Element `out_index` (row-major) of a view: its element in the operand, or -1 with *fill set. Exact for every rule. */
 int64_t wfc_ir_view_source(const wfc_graph *g, wfc_value view, uint64_t out_index, double *fill);

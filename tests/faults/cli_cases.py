@@ -150,6 +150,16 @@ def dim_cases():
         yield Case(f"--dim {value!r}", base + ["--dim", value], 2, "--dim: ")
     yield Case("--dim: too large a tensor", base + ["--dim", "batch=100000", "--dim", "width=100000"], 3, "more than 2147483647 elements")
     yield Case("--dim: twice, differently", base + ["--dim", "batch=1", "--dim", "width=4", "--dim", "batch=2"], 2, "'batch' is given twice")
+    shape = base + ["--input-shape"]
+    yield Case("--input-shape: not the model's axes", shape + ["x=1x2x3x4x5x6"], 2, "axes, the model's")
+    yield Case("--input-shape: unknown input", shape + ["nobody=1x2"], 2, ["nobody", "no input has this name"])
+    yield Case("--input-shape: more than 8 axes", shape + ["x=1x1x1x1x1x1x1x1x1"], 2, "more than 8 axes")
+    for value in ("x", "=1x2", "x=1x", "x=x2", "x=0x2", "x=1x-2", "x=1X2", "x=1x99999999999999999999999999"):
+        yield Case(f"--input-shape {value!r}", shape + [value], 2, "--input-shape: ")
+    yield Case("--const: no file", base + ["--const", "x=missing.npy"], 74, "missing.npy")
+    yield Case("--const: not a tensor", base + ["--const", "x=text"], 2, "text")
+    for value in ("x", "=f.npy", "x="):
+        yield Case(f"--const {value!r}", base + ["--const", value], 2, "--const: ")
 
 
 def target_cases():
