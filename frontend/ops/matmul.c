@@ -6,6 +6,11 @@
 
 wfc_status wfc_fe_contract(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_value a, wfc_value b, wfc_space *s,
                            wfc_value *out) {
+    /* While folding, constants have their own types: next to a float32 one a float64 one becomes that, too. */
+    wfc_value *both[] = {&a, &b};
+    for (unsigned k = 0; k < 2 && wfc_ir_node_c(c->g, a)->dtype != wfc_ir_node_c(c->g, b)->dtype; k++)
+        if (wfc_ir_node_c(c->g, *both[k])->dtype != WFC_F32)
+            WFC_TRY(wfc_ir_add_map_text(c->g, c->diag, NULL, WFC_F32, "a", both[k], 1, both[k]));
     bool a_const = wfc_ir_node_c(c->g, a)->op == WFC_CORE_CONST, b_const = wfc_ir_node_c(c->g, b)->op == WFC_CORE_CONST;
     (void)n;
     if (!a_const || b_const) return wfc_ir_add_contract(c->g, c->diag, NULL, a, b, s, out);

@@ -39,6 +39,7 @@
     X(div)                                                                                                             \
     X(dropout)                                                                                                         \
     X(dynamic_quantize)                                                                                                \
+    X(einsum)                                                                                                          \
     X(elu)                                                                                                             \
     X(equal)                                                                                                           \
     X(erf)                                                                                                             \
@@ -56,6 +57,7 @@
     X(globalmaxpool)                                                                                                   \
     X(greater)                                                                                                         \
     X(greater_or_equal)                                                                                                \
+    X(grid_sample)                                                                                                     \
     X(group_norm)                                                                                                      \
     X(hardsigmoid)                                                                                                     \
     X(hardswish)                                                                                                       \
