@@ -252,6 +252,10 @@ bool wfc_be_weights_by_tile(const wfc_be *be, const wfc_be_layer *l);
  * ln(pes) n d (1 - d)), the expected maximum of so many binomial numbers (normal approximation). */
 double wfc_be_sparse_cycles(const wfc_target *t, uint64_t weights, double density, uint64_t pes, uint64_t tile);
 
+/* choose.c: splits, floorplan, streams and colours of the fastest plan found, by all methods that the options allow and
+ * over as many of the region's rows as pay; the region is then those. WFC_ERR_NO_FIT says what lacks. */
+WFC_MUST_USE wfc_status wfc_be_choose_place(wfc_be *be);
+
 /* colour.c: colours of streams and slabs. route.c: every router's routes. build.c: the program. */
 WFC_MUST_USE wfc_status wfc_be_colour_all(wfc_be *be);
 typedef struct wfc_be_routes {

@@ -53,7 +53,8 @@ void wfc_be_split_count(const wfc_be_layer *l, wfc_be_split *s) {
 }
 
 uint32_t wfc_be_group_row(const wfc_be_split *s, uint32_t group) {
-    return s->y + (uint32_t)((uint64_t)s->h * group / s->groups);
+    uint32_t spare = s->h / s->groups - s->group_rows; /* a group stands in the middle of its share of the rows */
+    return s->y + (uint32_t)((uint64_t)s->h * group / s->groups) + spare / 2;
 }
 
 bool wfc_be_row_place(const wfc_be_split *s, uint32_t row, uint32_t *group, uint32_t *inner) {

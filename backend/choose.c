@@ -1,0 +1,171 @@
+/* The choice between plans: rounds until layers and adapters fit, and the methods and heights against each other. */
+#include <math.h>
+
+#include "backend/floor.h"
+
+enum { LEAST_ROWS = 16 };
+
+/* A new attempt: what the one before it allocated goes. Layers stay, in the base arena. */
+static void forget_plan(wfc_be *be) {
+    wfc_be_floor_deinit(be->floor);
+    be->floor = NULL;
+    be->streams.count = be->adapters.count = be->slabs.count = 0;
+    for (uint32_t i = 0; i < be->layer_count; i++) be->layers[i].order = NULL;
+    wfc_arena_deinit(&be->arena);
+    wfc_arena_init(&be->arena);
+}
+
+/* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do; *least: the
+ * fewest columns that were needed. A plan that fails for its reserve says nothing about the model. */
+static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t *least) {
+    wfc_diag *diag = be->diag;
+    uint32_t reserve = 0, columns, good = 0, bad = be->region.w; /* bad: a reserve that leaves too little */
+    *fits = false;
+    for (unsigned round = 0; round < 7; round++) {
+        be->diag = reserve ? NULL : diag;
+        forget_plan(be);
+        wfc_status s = wfc_be_plan(be, method, reserve);
+        be->diag = diag;
+        if (s == WFC_ERR_NO_FIT && reserve) {
+            bad = reserve;
+            reserve = (good + bad) / 2;
+            if (reserve <= good) return WFC_OK;
+            continue;
+        }
+        WFC_TRY(s);
+        WFC_TRY(wfc_be_make_streams(be));
+        WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
+        if (columns < *least) *least = columns;
+        *fits = columns <= be->region.w;
+        if (*fits) return WFC_OK;
+        good = reserve;
+        reserve += columns - be->region.w;
+        if (reserve >= bad) reserve = (good + bad) / 2;
+        if (reserve <= good) return WFC_OK;
+    }
+    return WFC_OK;
+}
+
+/* Widths depend on the adapters, adapters on the splits. Where both do not fit, adapters may take longer, in steps of
+ * two, and so be narrower. */
+static wfc_status plan_and_connect(wfc_be *be, unsigned method) {
+    bool fits = false;
+    uint32_t least = UINT32_MAX;
+    be->adapter_cycles = 0;
+    for (unsigned step = 0; step < 16; step++) {
+        WFC_TRY(plan_rounds(be, method, &fits, &least));
+        if (fits) return WFC_OK;
+        for (size_t i = 0; i < be->adapters.count && step == 0; i++) {
+            if (be->adapters.data[i].predicted_cycles > be->adapter_cycles)
+                be->adapter_cycles = be->adapters.data[i].predicted_cycles;
+        }
+        be->adapter_cycles *= 2;
+    }
+    return wfc_fail(
+        be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
+        "%u layers and the %zu adapters between them need %u columns of PEs in the narrowest plan found, target "
+        "%s has %u: %u are missing. Use a larger target",
+        be->layer_count, be->adapters.count, least, be->t->name, be->region.w, least - be->region.w);
+}
+
+static double slowest(const wfc_be *be) {
+    double most = be->target_cycles;
+    for (size_t i = 0; i < be->adapters.count; i++) {
+        if (be->adapters.data[i].predicted_cycles > most) most = be->adapters.data[i].predicted_cycles;
+    }
+    return most;
+}
+
+/* One way to lie: a method in the region's middle rows y..y+h. */
+typedef struct attempt {
+    unsigned method;
+    uint32_t y, h;
+    double cycles;
+} attempt;
+
+static wfc_status try_place(wfc_be *be, attempt *a) {
+    be->region.y = a->y;
+    be->region.h = a->h;
+    WFC_TRY(plan_and_connect(be, a->method));
+    WFC_TRY(wfc_be_colour_all(be));
+    a->cycles = slowest(be);
+    return WFC_OK;
+}
+
+/* What no plan over so many rows can beat: all products, and the inputs through the ports. */
+static double bound(const wfc_be *be, uint32_t rows) {
+    double products = 0, words = 0;
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        const wfc_be_layer *l = &be->layers[i];
+        products += (double)(be->opt->sparse != WFC_SPARSE_NEVER ? l->macs_nonzero : l->macs);
+    }
+    for (size_t i = 0; i < be->g->nodes.count; i++) {
+        const wfc_node *n = &be->g->nodes.data[i];
+        if (n->op == WFC_CORE_INPUT) words += (double)wfc_shape_elems(&n->shape);
+    }
+    uint32_t ports = wfc_be_port_count(be, WFC_SIDE_WEST);
+    return fmax(products / rows / be->region.w, ports ? words / ports : INFINITY);
+}
+
+typedef struct search {
+    double cycles[WFC_BE_TREE_METHODS]; /* least of each method; 0: none */
+    attempt best, last;                 /* h 0: none */
+} search;
+
+/* All allowed methods over the rows given; slabs on a tie. A failure to fit is returned only where nothing fits. */
+static wfc_status try_methods(wfc_be *be, uint32_t y, uint32_t h, bool tell, search *s) {
+    static const unsigned ORDER[] = {WFC_BE_TREE_ROWS, WFC_BE_TREE_METIS, WFC_BE_TREE_SLABS};
+    unsigned place = be->opt->place ? be->opt->place : (1u << WFC_BE_TREE_METHODS) - 1;
+    if (be->opt->random_splits && !be->opt->place) place = 1u << be->opt->seed % WFC_BE_TREE_METHODS;
+    wfc_status failure = WFC_OK;
+    wfc_diag *diag = be->diag;
+    for (unsigned i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++) {
+        attempt a = {.method = ORDER[i], .y = y, .h = h};
+        if (!(place & 1u << a.method)) continue;
+        /* Where none fits, one message is enough: that of slabs, or of the only method. */
+        be->diag = tell && (a.method == WFC_BE_TREE_SLABS || place == 1u << a.method) ? diag : NULL;
+        wfc_status st = try_place(be, &a);
+        be->diag = diag;
+        s->last = a;
+        if (st == WFC_ERR_NO_FIT) {
+            failure = st;
+            continue;
+        }
+        WFC_TRY(st);
+        if (s->cycles[a.method] <= 0 || a.cycles < s->cycles[a.method]) s->cycles[a.method] = a.cycles;
+        if (!s->best.h || a.cycles < s->best.cycles || (a.cycles <= s->best.cycles && a.h == s->best.h)) s->best = a;
+    }
+    return s->best.h ? WFC_OK : failure;
+}
+
+/* Words of a small model need not go far: half of the rows, a quarter, ..., as long as that may be faster, until two in
+ * a row were not. */
+static wfc_status try_fewer_rows(wfc_be *be, uint32_t y, uint32_t h, search *s) {
+    unsigned missed = 0;
+    for (uint32_t rows = h / 2; rows >= LEAST_ROWS && missed < 2; rows /= 2) {
+        double before = s->best.cycles;
+        be->region.y = y + (h - rows) / 2;
+        be->region.h = rows;
+        if (!wfc_be_port_count(be, WFC_SIDE_EAST) || bound(be, rows) >= before) return WFC_OK;
+        WFC_TRY(try_methods(be, be->region.y, rows, false, s));
+        missed = s->best.cycles < before ? 0 : missed + 1;
+    }
+    return WFC_OK;
+}
+
+/* Layers, adapters and colours for real, by each method and over fewer and fewer rows; the least time wins. Only the
+ * last one tried stays, so the winner is made again where another came after it. */
+wfc_status wfc_be_choose_place(wfc_be *be) {
+    search s = {0};
+    uint32_t y = be->region.y, h = be->region.h;
+    WFC_TRY(try_methods(be, y, h, true, &s));
+    if (!be->opt->random_splits) WFC_TRY(try_fewer_rows(be, y, h, &s));
+    if (s.best.method != s.last.method || s.best.h != s.last.h) WFC_TRY(try_place(be, &s.best));
+    wfc_diag_add(be->diag, WFC_NOTE, "WFC-N7043", be->g->name,
+                 "floorplan: %s at %.0f cycles (slabs %.0f, metis %.0f, rows %.0f; 0: not tried or does not fit), %u of "
+                 "%u rows. %s",
+                 wfc_be_tree_method_name((wfc_be_tree_method)s.best.method), s.best.cycles,
+                 s.cycles[WFC_BE_TREE_SLABS], s.cycles[WFC_BE_TREE_METIS], s.cycles[WFC_BE_TREE_ROWS], s.best.h, h,
+                 be->floor->tree.report);
+    return WFC_OK;
+}
