@@ -139,20 +139,34 @@ static wfc_status fill_constants(rig *r) {
     return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image, WFC_BE_DATA_OWN);
 }
 
-/* The main context waits for the buses, since a turn puts its words on them before it takes from them. The buses of two
- * sections share a link: what both bring to this row passes before the last wanted word may have come, and from as far
- * as a section reaches. */
+/* Rows that the last word wanted of a section's bus has come, `hi` words after the first. */
+static uint32_t way_of(const rig *r, unsigned d, uint32_t section, uint32_t hi) {
+    const uint32_t *sum = r->p->before[d];
+    uint32_t top = r->ad->y + section * r->ad->section, end = r->ad->y + r->ad->h;
+    uint32_t bottom = top + r->ad->section < end ? top + r->ad->section : end;
+    uint32_t row = d == 0 ? (bottom < r->row ? bottom : r->row) : (top > r->row + 1 ? top : r->row + 1), from = row;
+    if (d == 0) {
+        while (from > top && sum[row] - sum[from] < hi) from--;
+        return r->row - from;
+    }
+    while (from < bottom && sum[from] - sum[row] < hi) from++;
+    return from - r->row;
+}
+
+/* The main context waits for the buses, since a turn puts its words on them before it takes from them. Rows in between
+ * put theirs on a bus first; the buses of two sections share links, and a word of one may wait for one of the other. */
 static double bus_wait(const rig *r) {
     double most = 0;
     for (unsigned d = 0; d < 2; d++) {
-        double words = r->ad->section * (double)r->be->t->hop_latency;
-        bool hears = false;
         for (unsigned k = 0; k < 2; k++) {
             wfc_be_interval l = r->p->listen[d][k][r->row];
-            hears |= l.hi > l.lo;
-            words += r->p->arrive[d][k][r->row];
+            if (l.hi == l.lo) continue;
+            uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
+            uint32_t others = r->p->arrive[d][1 - k][r->row];
+            double words = l.hi + (double)(others < l.hi ? others : l.hi);
+            words += way_of(r, d, section, l.hi) * (double)r->be->t->hop_latency;
+            if (words > most) most = words;
         }
-        if (hears && words > most) most = words;
     }
     return most;
 }
