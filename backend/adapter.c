@@ -114,13 +114,49 @@ static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
     return wfc_be_section(ad, from) == wfc_be_section(ad, to) ? 0 : 1;
 }
 
+/* Channels of the lane that the adapter gives on a row, the outermost order there; 1: none are known. */
+static uint32_t blocks_of(const wfc_be *be, const wfc_be_adapter *ad, uint32_t row) {
+    uint32_t group, inner, words = be->streams.data[ad->stream].rows[row].count, extent, parts, part;
+    if (ad->layer == UINT32_MAX || ad->relay || ad->spread) return 1;
+    const wfc_be_layer *l = &be->layers[ad->layer];
+    if (!wfc_be_row_place(&l->split, row, &group, &inner)) return 1;
+    if (wfc_be_is_uniform(l, ad->edge) && l->red_var >= 0) {
+        extent = wfc_ir_node_c(be->g, l->nodes[0])->u.contract.extent[l->red_var];
+        parts = l->split.pc;
+        part = inner % parts;
+    } else if (!wfc_be_is_uniform(l, ad->edge) && l->shape.rank > 2) {
+        extent = l->shape.dims[1];
+        parts = l->chan_axis == 1 ? l->split.pc : l->split.row_parts[1];
+        part = l->chan_axis == 1 ? inner % parts : inner / l->split.pc;
+    } else {
+        return 1;
+    }
+    wfc_be_interval i = wfc_be_part(extent, parts, part);
+    uint32_t n = i.hi - i.lo;
+    return n && words % n == 0 ? n : 1;
+}
+
+/* Column `i` of `cols`: whole channels where there are enough, or an equal number of columns for each: overlapping tiles
+ * hold an element at different places of a channel, but in the same channel. */
+static wfc_be_interval share_of(uint32_t words, uint32_t blocks, uint32_t cols, uint32_t i) {
+    if (blocks <= 1) return wfc_be_part(words, cols, i);
+    uint32_t block = words / blocks, each = cols / blocks; /* columns of a channel */
+    if (each <= 1) {
+        wfc_be_interval whole = wfc_be_part(blocks, cols < blocks ? cols : blocks, i);
+        return i < blocks ? (wfc_be_interval){whole.lo * block, whole.hi * block} : (wfc_be_interval){0, 0};
+    }
+    wfc_be_interval part = wfc_be_part(block, each, i % each);
+    if (i / each >= blocks) return (wfc_be_interval){0, 0};
+    return (wfc_be_interval){i / each * block + part.lo, i / each * block + part.hi};
+}
+
 /* What the column gives, takes and puts on its buses. */
 static wfc_status plan_moves(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_where *w, uint32_t col,
                              wfc_be_column_plan *p) {
     const wfc_be_stream *from = &be->streams.data[ad->source], *to = &be->streams.data[ad->stream];
     for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
         /* Of an eastward lane the eastern column goes first. */
-        p->give[r] = wfc_be_part(to->rows[r].count, ad->cols, to->west ? col : ad->cols - 1 - col);
+        p->give[r] = share_of(to->rows[r].count, blocks_of(be, ad, r), ad->cols, to->west ? col : ad->cols - 1 - col);
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
             int32_t id = needed(be, ad, p->give[r], r, i);
             if (id < 0) continue;
@@ -352,6 +388,25 @@ static wfc_status no_adapter(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where 
                     least_bytes, MAX_COLUMNS, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
 }
 
+/* Channels of the lane that has most. */
+static uint32_t most_blocks(const wfc_be *be, const wfc_be_adapter *ad) {
+    uint32_t most = 1;
+    for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+        uint32_t n = blocks_of(be, ad, r);
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+/* The least width of at least `cols` that is better than narrower ones by its shares: fewer channels a column, or more
+ * columns for each. */
+static uint32_t useful_width(uint32_t blocks, uint32_t cols) {
+    if (blocks <= 1) return cols;
+    if (cols > blocks) return (cols + blocks - 1) / blocks * blocks;
+    uint32_t each = (blocks + cols - 1) / cols, least = (blocks + each - 1) / each;
+    return least == cols || each == 1 ? cols : (blocks + each - 2) / (each - 1);
+}
+
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
 wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     wfc_be_adapter *ad = &be->adapters.data[index];
@@ -362,7 +417,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
-    uint32_t least = be->opt->like ? wide : 1;
+    uint32_t least = be->opt->like ? wide : 1, blocks = most_blocks(be, ad);
     for (uint32_t cols = least, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
         double cycles;
         uint32_t bytes;
@@ -377,7 +432,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         if (best <= goal) break;
         double share = goal > 0 ? cycles / goal : 1; /* what is too much now may be so everywhere: not all at once */
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
-        cols = next > cols ? next : cols + 1;
+        cols = useful_width(blocks, next > cols ? next : cols + 1);
     }
     if (!best_cols) return no_adapter(be, ad, w, least_bytes);
     WFC_TRY(plan_columns(be, ad, w, best_cols));

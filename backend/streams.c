@@ -357,8 +357,13 @@ static wfc_status new_adapter(wfc_be *be, int32_t source, const char *for_whom, 
     const char *name = wfc_be_adapter_name(be, for_whom, layer, edge, relay);
     WFC_TRY(new_stream(be, name, be->streams.data[source].tensor, &stream));
     for (uint32_t r = 0; r < be->height; r++) be->streams.data[stream].rows[r] = rows[r];
-    wfc_be_adapter a = {
-        .name = name, .relay = relay >= 0, .source = source, .stream = stream, .layer = layer, .edge = edge};
+    wfc_be_adapter a = {.name = name,
+                        .relay = relay >= 0,
+                        .spread = relay == SPREAD,
+                        .source = source,
+                        .stream = stream,
+                        .layer = layer,
+                        .edge = edge};
     uint32_t f = floor_edge(be, layer, edge);
     a.y = be->floor->strip[f].y;
     a.h = be->floor->strip[f].h;
