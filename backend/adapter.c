@@ -116,21 +116,13 @@ static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
 
 /* Channels of the lane that the adapter gives on a row, the outermost order there; 1: none are known. */
 static uint32_t blocks_of(const wfc_be *be, const wfc_be_adapter *ad, uint32_t row) {
-    uint32_t group, inner, words = be->streams.data[ad->stream].rows[row].count, extent, parts, part;
+    uint32_t group, inner, words = be->streams.data[ad->stream].rows[row].count, extent;
+    bool by_part;
     if (ad->layer == UINT32_MAX || ad->relay || ad->spread) return 1;
     const wfc_be_layer *l = &be->layers[ad->layer];
-    if (!wfc_be_row_place(&l->split, row, &group, &inner)) return 1;
-    if (wfc_be_is_uniform(l, ad->edge) && l->red_var >= 0) {
-        extent = wfc_ir_node_c(be->g, l->nodes[0])->u.contract.extent[l->red_var];
-        parts = l->split.pc;
-        part = inner % parts;
-    } else if (!wfc_be_is_uniform(l, ad->edge) && l->shape.rank > 2) {
-        extent = l->shape.dims[1];
-        parts = l->chan_axis == 1 ? l->split.pc : l->split.row_parts[1];
-        part = l->chan_axis == 1 ? inner % parts : inner / l->split.pc;
-    } else {
-        return 1;
-    }
+    const wfc_be_split *s = &l->split;
+    if (!wfc_be_row_place(s, row, &group, &inner) || !wfc_be_lane_channels(be, l, ad->edge, &extent, &by_part)) return 1;
+    uint32_t parts = by_part ? s->pc : s->row_parts[1], part = by_part ? inner % s->pc : inner / s->pc;
     wfc_be_interval i = wfc_be_part(extent, parts, part);
     uint32_t n = i.hi - i.lo;
     return n && words % n == 0 ? n : 1;

@@ -236,6 +236,7 @@ int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
 
 /* streams.c: lane contents, direct connections, adapters. Ports of an edge of the wafer within the region's rows. */
 uint32_t wfc_be_port_count(const wfc_be *be, unsigned side);
+uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row);
 /* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
@@ -326,6 +327,9 @@ const char *wfc_be_adapter_name(wfc_be *be, const char *whose, uint32_t layer, u
 /* Whether all columns of a row read the same on this edge: operand 0 of a contract whose columns deal out channels that
  * it does not have. */
 bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge);
+/* Channels are the outermost order of the lanes that an edge asks for: how many there are in all, dealt over contraction
+ * parts (by_part) or over the parts of axis 1. False: none are known. */
+bool wfc_be_lane_channels(const wfc_be *be, const wfc_be_layer *l, uint32_t edge, uint32_t *extent, bool *by_part);
 WFC_MUST_USE wfc_status wfc_be_add_tap(wfc_be *be, int32_t stream, int32_t slab, uint32_t cols, wfc_be_tap **out);
 uint32_t wfc_be_bus_position(const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir, uint32_t row,
                              uint32_t source_row, uint32_t index);

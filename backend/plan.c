@@ -65,10 +65,11 @@ static wfc_status make_links(planner *p) {
         p->main_link[i] = -1;
         for (uint32_t e = 0; e < be->layers[i].edge_count; e++) {
             link *l = &p->links[p->link_count];
-            if (link_of(p, i, e, l)) {
-                l->sample = wfc_arena_alloc(&be->arena, 1, sizeof *l->sample);
-                if (!l->sample) return wfc_fail_memory(be->diag);
-                WFC_TRY(wfc_be_sample_edge(be, &be->layers[i].edges[e], p->link_count + 1, l->sample));
+            bool inner = link_of(p, i, e, l);
+            l->sample = wfc_arena_alloc(&be->arena, 1, sizeof *l->sample);
+            if (!l->sample) return wfc_fail_memory(be->diag);
+            WFC_TRY(wfc_be_sample_edge(be, &be->layers[i].edges[e], p->link_count + 1, l->sample));
+            if (inner) {
                 l->out = p->out_count[l->from]++;
                 if (p->main_link[i] < 0) p->main_link[i] = (int32_t)p->link_count;
             }
@@ -80,17 +81,22 @@ static wfc_status make_links(planner *p) {
 
 /* --- the price of an edge --- */
 
-static wfc_status rows_of(planner *p, const link *l, uint32_t key_from, uint32_t key_to, wfc_be_rows **from,
-                          wfc_be_rows **to) {
+static wfc_status rows_of(planner *p, const link *l, uint32_t key_from, uint32_t key_to, wfc_be_rows *from,
+                          wfc_be_rows *to) {
     wfc_be *be = p->be;
-    wfc_be_key *u = &p->keys[l->from].keys[key_from], *v = &p->keys[l->to].keys[key_to];
-    if (!u->write) u->write = wfc_arena_alloc(&be->arena, p->out_count[l->from], sizeof *u->write);
+    wfc_be_key *v = &p->keys[l->to].keys[key_to];
     if (!v->read) v->read = wfc_arena_alloc(&be->arena, be->layers[l->to].edge_count, sizeof *v->read);
-    if (!u->write || !v->read) return wfc_fail_memory(be->diag);
-    *from = &u->write[l->out];
-    *to = &v->read[l->edge];
-    if (!(*from)->lo) WFC_TRY(wfc_be_rows_written(be, &be->layers[l->from], &u->split, l->sample, *from));
-    if (!(*to)->lo) WFC_TRY(wfc_be_rows_read(be, &be->layers[l->to], l->edge, &v->split, l->sample, *to));
+    if (!v->read) return wfc_fail_memory(be->diag);
+    if (!v->read[l->edge].lo)
+        WFC_TRY(wfc_be_rows_read(be, &be->layers[l->to], l->edge, &v->split, l->sample, &v->read[l->edge]));
+    *to = v->read[l->edge];
+    if (l->from == UINT32_MAX) return wfc_be_rows_fed(be, to, from);
+    wfc_be_key *u = &p->keys[l->from].keys[key_from];
+    if (!u->write) u->write = wfc_arena_alloc(&be->arena, p->out_count[l->from], sizeof *u->write);
+    if (!u->write) return wfc_fail_memory(be->diag);
+    if (!u->write[l->out].lo)
+        WFC_TRY(wfc_be_rows_written(be, &be->layers[l->from], &u->split, l->sample, &u->write[l->out]));
+    *from = u->write[l->out];
     return WFC_OK;
 }
 
@@ -110,31 +116,46 @@ static wfc_status grow_pairs(planner *p) {
     return WFC_OK;
 }
 
-/* Adapter columns of a link between two candidates. */
+/* Channels of the fullest lane that the edge's reader asks for under a key. */
+static uint32_t channels_of(const planner *p, const link *l, uint32_t key) {
+    const wfc_be_split *s = &p->keys[l->to].keys[key].split;
+    uint32_t extent, parts;
+    bool by_part;
+    if (!wfc_be_lane_channels(p->be, &p->be->layers[l->to], l->edge, &extent, &by_part)) return 0;
+    parts = by_part ? s->pc : s->row_parts[1];
+    return (extent + parts - 1) / parts;
+}
+
+/* What an adapter between two keys has to do. From the host: each port's words come in one after the other. */
+static wfc_status count_moves(planner *p, const link *l, uint32_t u, uint32_t v, wfc_be_moves *out) {
+    wfc_be_rows from, to;
+    WFC_TRY(rows_of(p, l, u, v, &from, &to));
+    *out = wfc_be_count_moves(p->be, l->sample, &from, &to);
+    out->channels = channels_of(p, l, v);
+    if (l->from != UINT32_MAX || out->words <= 0) return WFC_OK;
+    float port = (float)(l->words / wfc_be_port_count(p->be, WFC_SIDE_WEST));
+    if (out->heard < port) out->heard = port;
+    return WFC_OK;
+}
+
+/* Adapter columns of a link between two candidates; from the host c_from does not matter. */
 static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t c_to, double *cols) {
     const link *l = &p->links[k];
-    uint32_t u = p->cand[l->from][c_from].key, v = p->cand[l->to][c_to].key;
+    bool host = l->from == UINT32_MAX;
+    uint32_t u = host ? 0 : p->cand[l->from][c_from].key, v = p->cand[l->to][c_to].key;
     uint64_t name = ((uint64_t)k + 1) << 40 | (uint64_t)u << 20 | v;
     if (2 * (p->pair_count + 1) > p->pair_slots) WFC_TRY(grow_pairs(p));
     uint32_t at = (uint32_t)((name * 0x9e3779b97f4a7c15ull) >> 32) & (p->pair_slots - 1);
     while (p->pairs[at].name && p->pairs[at].name != name) at = (at + 1) & (p->pair_slots - 1);
     if (!p->pairs[at].name) {
-        wfc_be_rows *from = NULL, *to = NULL;
-        WFC_TRY(rows_of(p, l, u, v, &from, &to));
-        p->pairs[at] = (pair){.name = name, .moves = wfc_be_count_moves(p->be, l->sample, from, to)};
+        WFC_TRY(count_moves(p, l, u, v, &p->pairs[at].moves));
+        p->pairs[at].name = name;
         p->pair_count++;
     }
     *cols = wfc_be_adapter_columns(p->be, &p->pairs[at].moves, p->T);
     bool turns = p->floor->relation[p->floor->edge_first[l->to] + l->edge] != WFC_BE_EAST;
-    if (turns && *cols < 1) *cols = 1;
+    if (turns && !host && *cols < 1) *cols = 1;
     return WFC_OK;
-}
-
-/* Words come in at few rows: an adapter deals them out. */
-static double host_columns(const planner *p, const link *l) {
-    uint32_t ports = wfc_be_port_count(p->be, WFC_SIDE_WEST);
-    if (ports >= p->be->region.h) return 1;
-    return floor(3 * l->words / (ports ? ports : 1) / p->T) + 1;
 }
 
 /* --- candidates at T --- */
@@ -190,11 +211,25 @@ static bool gather(planner *p, uint32_t width) {
 
 /* --- the choice at T --- */
 
+/* Adds to each candidate of a layer its columns and those of its adapters from the host. */
+static wfc_status own_columns(planner *p, uint32_t i) {
+    for (uint32_t c = 0; c < p->cand_count[i]; c++) {
+        p->cost[i][c] += p->cand[i][c].cols;
+        for (uint32_t k = 0; k < p->link_count; k++) {
+            double a;
+            if (p->links[k].to != i || p->links[k].from != UINT32_MAX) continue;
+            WFC_TRY(link_columns(p, k, 0, c, &a));
+            p->cost[i][c] += a;
+        }
+    }
+    return WFC_OK;
+}
+
 /* cost[i][c]: least columns of i and of what hangs on it through main links, with candidate c. Layers are in
  * topological order, so all that hang on i come after it. */
 static wfc_status programme(planner *p) {
     for (uint32_t i = p->n; i-- > 0;) {
-        for (uint32_t c = 0; c < p->cand_count[i]; c++) p->cost[i][c] += p->cand[i][c].cols;
+        WFC_TRY(own_columns(p, i));
         if (p->main_link[i] < 0) continue;
         uint32_t k = (uint32_t)p->main_link[i], from = p->links[k].from;
         for (uint32_t c = 0; c < p->cand_count[from]; c++) {
@@ -230,8 +265,9 @@ static wfc_status around(planner *p, uint32_t i, uint32_t c, double *sum) {
     for (uint32_t k = 0; k < p->link_count; k++) {
         const link *l = &p->links[k];
         double a = 0;
-        if (l->from == UINT32_MAX || (l->from != i && l->to != i)) continue;
-        WFC_TRY(link_columns(p, k, l->from == i ? c : p->choice[l->from], l->to == i ? c : p->choice[l->to], &a));
+        if (l->from != i && l->to != i) continue;
+        uint32_t from = l->from == UINT32_MAX ? 0 : l->from == i ? c : p->choice[l->from];
+        WFC_TRY(link_columns(p, k, from, l->to == i ? c : p->choice[l->to], &a));
         *sum += a;
     }
     return WFC_OK;
@@ -266,8 +302,8 @@ static wfc_status total(planner *p, double *layers, double *adapters, uint32_t *
     }
     for (uint32_t k = 0; k < p->link_count; k++) {
         const link *l = &p->links[k];
-        double a = host_columns(p, l);
-        if (l->from != UINT32_MAX) WFC_TRY(link_columns(p, k, p->choice[l->from], p->choice[l->to], &a));
+        double a;
+        WFC_TRY(link_columns(p, k, l->from == UINT32_MAX ? 0 : p->choice[l->from], p->choice[l->to], &a));
         f->strip_cols[f->edge_first[l->to] + l->edge] = (uint16_t)(a < UINT16_MAX ? a : UINT16_MAX);
         *adapters += a;
     }

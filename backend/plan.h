@@ -49,10 +49,14 @@ WFC_MUST_USE wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t e
 WFC_MUST_USE wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const wfc_be_split *split,
                                             const wfc_be_sample *s, wfc_be_rows *out);
 /* What an adapter between a producer's rows and a reader's has to do: words per sample over the busiest cut (0: no word
- * changes its row), how many rows the farthest goes, and about how many words a row takes from each side. */
+ * changes its row), how many rows the farthest goes, about how many words a row takes from each side; channels of the
+ * fullest lane that is given (0: not known). */
 typedef struct wfc_be_moves {
     float words, reach, heard;
+    uint32_t channels;
 } wfc_be_moves;
+/* Rows at which the host feeds the elements that `to` reads: ports in the middle of their readers. */
+WFC_MUST_USE wfc_status wfc_be_rows_fed(wfc_be *be, const wfc_be_rows *to, wfc_be_rows *out);
 wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from,
                                 const wfc_be_rows *to);
 /* Adapter columns that do it in `cycles` per sample; INFINITY: no number does. */

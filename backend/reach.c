@@ -7,7 +7,7 @@
 
 #include "backend/plan.h"
 
-enum { CUTS = 64, TURN_CYCLES = 120 };
+enum { CUTS = 64, TURN_CYCLES = 60 };
 
 wfc_status wfc_be_sample_edge(wfc_be *be, const wfc_be_edge *e, uint64_t seed, wfc_be_sample *out) {
     out->elems = wfc_shape_elems(&wfc_ir_node_c(be->g, e->consumed)->shape);
@@ -172,6 +172,16 @@ wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wf
     return st;
 }
 
+wfc_status wfc_be_rows_fed(wfc_be *be, const wfc_be_rows *to, wfc_be_rows *out) {
+    WFC_TRY(new_rows(be, out));
+    for (unsigned i = 0; i < WFC_BE_SAMPLES; i++) {
+        bool any = to->lo[i] != UINT16_MAX;
+        uint32_t port = any ? wfc_be_nearest_port(be, WFC_SIDE_WEST, (to->lo[i] + to->hi[i]) / 2u) : UINT16_MAX;
+        out->lo[i] = out->hi[i] = (uint16_t)port;
+    }
+    return WFC_OK;
+}
+
 wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const wfc_be_rows *from,
                                 const wfc_be_rows *to) {
     int32_t down[CUTS + 1] = {0}, up[CUTS + 1] = {0};
@@ -212,12 +222,21 @@ wfc_be_moves wfc_be_count_moves(const wfc_be *be, const wfc_be_sample *s, const 
     return m;
 }
 
+/* Columns of an adapter of which each does one `need`-th of its work: up to one for each channel they share it by
+ * channels; beyond that, overlapping tiles halve what a further column is worth. */
+static double columns_for(double need, uint32_t channels) {
+    if (need <= 1) return 1;
+    if (channels == 0) return floor(need) + 1;
+    if (need <= channels) return ceil(channels / floor(channels / need));
+    return channels * ceil(1 + 2 * (need / channels - 1));
+}
+
 double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cycles) {
     if (m->words <= 0) return 0;
     /* A turn puts words on the bus, waits for the others', which come from as far as they are needed, and assembles. */
     double fixed = TURN_CYCLES + (double)m->reach * be->t->hop_latency;
     if (cycles <= fixed) return INFINITY;
-    double by_time = 2 * fmax((double)m->words, (double)m->heard) / (cycles - fixed);
+    double by_time = 1.15 * fmax((double)m->words, 1.5 * (double)m->heard) / (cycles - fixed);
     double by_room = 16 * (double)m->heard / (0.75 * be->t->sram_bytes); /* two buffers each from above and below */
-    return floor(fmax(by_time, by_room)) + 1;
+    return columns_for(fmax(by_time, by_room), m->channels);
 }

@@ -66,6 +66,15 @@ bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge) {
     return l->has_contract && l->chan_axis >= 0 && e->operand == 0 && wfc_value_eq(e->user, l->nodes[0]);
 }
 
+bool wfc_be_lane_channels(const wfc_be *be, const wfc_be_layer *l, uint32_t edge, uint32_t *extent, bool *by_part) {
+    bool uniform = wfc_be_is_uniform(l, edge);
+    *by_part = uniform || l->chan_axis == 1;
+    if (uniform && l->red_var < 0) return false;
+    if (!uniform && l->shape.rank <= 2) return false;
+    *extent = uniform ? wfc_ir_node_c(be->g, l->nodes[0])->u.contract.extent[l->red_var] : l->shape.dims[1];
+    return true;
+}
+
 /* One row's demand: the boxes of its columns one after the other, or of one column for all. */
 static wfc_status row_demand(wfc_be *be, const wfc_be_layer *l, uint32_t edge, uint32_t row, wfc_arena *scratch,
                              demand *out) {
@@ -236,7 +245,7 @@ static bool has_port(const wfc_be *be, unsigned side, uint32_t row) {
     return false;
 }
 
-static uint32_t nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
+uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
     uint32_t best = 0, best_d = UINT32_MAX;
     for (unsigned i = 0; i < be->t->io_count[side]; i++) {
         uint32_t p = be->t->io_rows[side][i], d = p > row ? p - row : row - p;
@@ -261,7 +270,7 @@ static bool mark_used(const wfc_be *be, const demand *d, uint8_t *seen, bool *us
                 continue;
             }
             seen[l->ids[i]] = 1;
-            used[nearest_port(be, WFC_SIDE_WEST, r)] = true;
+            used[wfc_be_nearest_port(be, WFC_SIDE_WEST, r)] = true;
         }
     }
     return exact;
@@ -275,7 +284,7 @@ static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint
     uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), missing = 0;
     bool exact = mark_used(be, d, seen, used), any = false;
     for (uint32_t r = 0; r < be->height; r++) any |= used[r];
-    if (!any) used[nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
+    if (!any) used[wfc_be_nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
     uint32_t row = 0;
     for (uint64_t i = 0; i < n; i++) {
         if (seen[i]) continue;
@@ -289,7 +298,7 @@ static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint
             s->rows[r] = d->rows[r];
             continue;
         }
-        wfc_be_list *to = &s->rows[nearest_port(be, WFC_SIDE_WEST, r)];
+        wfc_be_list *to = &s->rows[wfc_be_nearest_port(be, WFC_SIDE_WEST, r)];
         for (uint32_t i = 0; i < d->rows[r].count; i++) {
             int32_t id = d->rows[r].ids[i];
             if (id < 0 || seen[id] != 1) continue;
@@ -401,8 +410,8 @@ static wfc_status spread_input(wfc_be *be, uint32_t layer, uint32_t edge, int32_
     wfc_be_list *rows = wfc_arena_alloc(&be->arena, be->height, sizeof *rows);
     if (!rows) return wfc_fail_memory(be->diag);
     for (uint32_t lo = be->region.y, hi; lo < end; lo = hi) { /* rows whose nearest port is the same */
-        uint32_t port = nearest_port(be, WFC_SIDE_WEST, lo);
-        for (hi = lo + 1; hi < end && nearest_port(be, WFC_SIDE_WEST, hi) == port;) hi++;
+        uint32_t port = wfc_be_nearest_port(be, WFC_SIDE_WEST, lo);
+        for (hi = lo + 1; hi < end && wfc_be_nearest_port(be, WFC_SIDE_WEST, hi) == port;) hi++;
         for (uint32_t i = 0; i < s->rows[port].count; i++)
             WFC_TRY(wfc_be_list_push(be, &rows[lo + i % (hi - lo)], s->rows[port].ids[i]));
     }
@@ -550,7 +559,7 @@ static wfc_status connect_output(wfc_be *be, uint32_t output) {
         demand d = {.rows = wfc_arena_alloc(&be->arena, be->height, sizeof *d.rows)};
         if (!d.rows) return wfc_fail_memory(be->diag);
         for (uint32_t r = 0; r < be->height; r++) {
-            uint32_t to = nearest_port(be, WFC_SIDE_EAST, r);
+            uint32_t to = wfc_be_nearest_port(be, WFC_SIDE_EAST, r);
             for (uint32_t i = 0; i < s->rows[r].count; i++)
                 WFC_TRY(wfc_be_list_push(be, &d.rows[to], s->rows[r].ids[i]));
         }
