@@ -258,63 +258,87 @@ uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
     return best;
 }
 
-/* Marks the elements in `d`; used[row]: some of them enter there. False: an element twice, a fill, or no port. */
-static bool mark_used(const wfc_be *be, const demand *d, uint8_t *seen, bool *used) {
+/* First and last row whose reader needs each element; UINT16_MAX: none. */
+typedef struct readers {
+    uint16_t *first, *last; /* [elements] */
+} readers;
+
+/* Looks at all that is read. False: an element twice, a fill, or a row without a port. */
+static bool mark_read(const wfc_be *be, const demand *d, readers *m) {
     bool exact = true;
     for (uint32_t r = 0; r < be->height; r++) {
         const wfc_be_list *l = &d->rows[r];
         if (l->count && !has_port(be, WFC_SIDE_WEST, r)) exact = false;
         for (uint32_t i = 0; i < l->count; i++) {
-            if (l->ids[i] < 0 || seen[l->ids[i]]) {
+            if (l->ids[i] < 0) {
                 exact = false;
                 continue;
             }
-            seen[l->ids[i]] = 1;
-            used[wfc_be_nearest_port(be, WFC_SIDE_WEST, r)] = true;
+            if (m->first[l->ids[i]] == UINT16_MAX)
+                m->first[l->ids[i]] = (uint16_t)r;
+            else
+                exact = false;
+            m->last[l->ids[i]] = (uint16_t)r;
         }
     }
     return exact;
 }
 
-/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
- * row with a port; else each element enters near the first row that needs it. Elements nobody needs are injected as
- * well and filtered there: dealt over the rows that somebody listens to, in front of what is needed, so that no sample
- * is done before it has come in whole. */
-static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, uint8_t *seen, bool *used) {
-    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), missing = 0;
-    bool exact = mark_used(be, d, seen, used), any = false;
-    for (uint32_t r = 0; r < be->height; r++) any |= used[r];
-    if (!any) used[wfc_be_nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
-    uint32_t row = 0;
+/* Elements nobody needs, dealt over the ports of those that somebody needs. */
+static wfc_status fill_unread(wfc_be *be, wfc_be_stream *s, const readers *m, uint64_t n) {
+    bool *used = wfc_calloc(be->height, sizeof *used), any = false;
+    if (!used) return wfc_fail_memory(be->diag);
     for (uint64_t i = 0; i < n; i++) {
-        if (seen[i]) continue;
-        missing++;
+        if (m->first[i] == UINT16_MAX) continue;
+        any = used[wfc_be_nearest_port(be, WFC_SIDE_WEST, (m->first[i] + m->last[i]) / 2u)] = true;
+    }
+    if (!any) used[wfc_be_nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
+    wfc_status st = WFC_OK;
+    uint32_t row = 0;
+    for (uint64_t i = 0; i < n && st == WFC_OK; i++) {
+        if (m->first[i] != UINT16_MAX) continue;
         do row = (row + 1) % be->height;
         while (!used[row]);
-        WFC_TRY(wfc_be_list_push(be, &s->rows[row], (int32_t)i));
+        st = wfc_be_list_push(be, &s->rows[row], (int32_t)i);
     }
+    wfc_free(used);
+    return st;
+}
+
+/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
+ * row with a port; else each element enters near the middle of the rows that need it, in the order of the first. What
+ * nobody needs is injected as well and filtered there: dealt over the rows that somebody listens to, in front of what
+ * is needed, so that no sample is done before it has come in whole. */
+static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, readers *m, uint64_t n) {
+    bool exact = mark_read(be, d, m), missing = false;
+    for (uint64_t i = 0; i < n; i++) missing |= m->first[i] == UINT16_MAX;
+    if (exact && !missing) {
+        for (uint32_t r = 0; r < be->height; r++) s->rows[r] = d->rows[r];
+        return WFC_OK;
+    }
+    WFC_TRY(fill_unread(be, s, m, n));
     for (uint32_t r = 0; r < be->height; r++) {
-        if (exact && !missing) {
-            s->rows[r] = d->rows[r];
-            continue;
-        }
-        wfc_be_list *to = &s->rows[wfc_be_nearest_port(be, WFC_SIDE_WEST, r)];
         for (uint32_t i = 0; i < d->rows[r].count; i++) {
             int32_t id = d->rows[r].ids[i];
-            if (id < 0 || seen[id] != 1) continue;
-            seen[id] = 2; /* placed */
-            WFC_TRY(wfc_be_list_push(be, to, id));
+            if (id < 0 || m->first[id] != r) continue;
+            uint32_t port = wfc_be_nearest_port(be, WFC_SIDE_WEST, (r + m->last[id]) / 2);
+            m->first[id] = UINT16_MAX; /* placed */
+            WFC_TRY(wfc_be_list_push(be, &s->rows[port], id));
         }
     }
     return WFC_OK;
 }
 
 static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
-    uint8_t *seen = wfc_calloc((size_t)wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape), 1);
-    bool *used = wfc_calloc(be->height, sizeof *used);
-    wfc_status st = seen && used ? fill_input(be, s, d, seen, used) : wfc_fail_memory(be->diag);
-    wfc_free(seen);
-    wfc_free(used);
+    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape);
+    readers m = {wfc_calloc((size_t)n, sizeof *m.first), wfc_calloc((size_t)n, sizeof *m.last)};
+    wfc_status st = m.first && m.last ? WFC_OK : wfc_fail_memory(be->diag);
+    if (st == WFC_OK) {
+        memset(m.first, 0xff, (size_t)n * sizeof *m.first);
+        st = fill_input(be, s, d, &m, n);
+    }
+    wfc_free(m.first);
+    wfc_free(m.last);
     return st;
 }
 
