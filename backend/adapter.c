@@ -115,7 +115,7 @@ static unsigned bus_of(const wfc_be_adapter *ad, uint32_t from, uint32_t to) {
 }
 
 /* Channels of the lane that the adapter gives on a row, the outermost order there; 1: none are known. */
-static uint32_t blocks_of(const wfc_be *be, const wfc_be_adapter *ad, uint32_t row) {
+static uint32_t channels_at(const wfc_be *be, const wfc_be_adapter *ad, uint32_t row) {
     uint32_t group, inner, words = be->streams.data[ad->stream].rows[row].count, extent;
     bool by_part;
     if (ad->layer == UINT32_MAX || ad->relay || ad->spread) return 1;
@@ -148,7 +148,8 @@ static wfc_status plan_moves(wfc_be *be, const wfc_be_adapter *ad, const wfc_be_
     const wfc_be_stream *from = &be->streams.data[ad->source], *to = &be->streams.data[ad->stream];
     for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
         /* Of an eastward lane the eastern column goes first. */
-        p->give[r] = share_of(to->rows[r].count, blocks_of(be, ad, r), ad->cols, to->west ? col : ad->cols - 1 - col);
+        uint32_t blocks = ad->by_channel ? channels_at(be, ad, r) : 1;
+        p->give[r] = share_of(to->rows[r].count, blocks, ad->cols, to->west ? col : ad->cols - 1 - col);
         for (uint32_t i = p->give[r].lo; i < p->give[r].hi; i++) {
             int32_t id = needed(be, ad, p->give[r], r, i);
             if (id < 0) continue;
@@ -381,22 +382,41 @@ static wfc_status no_adapter(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where 
 }
 
 /* Channels of the lane that has most. */
-static uint32_t most_blocks(const wfc_be *be, const wfc_be_adapter *ad) {
+static uint32_t most_channels(const wfc_be *be, const wfc_be_adapter *ad) {
     uint32_t most = 1;
     for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
-        uint32_t n = blocks_of(be, ad, r);
+        uint32_t n = channels_at(be, ad, r);
         if (n > most) most = n;
     }
     return most;
 }
 
-/* The least width of at least `cols` that is better than narrower ones by its shares: fewer channels a column, or more
- * columns for each. */
-static uint32_t useful_width(uint32_t blocks, uint32_t cols) {
-    if (blocks <= 1) return cols;
-    if (cols > blocks) return (cols + blocks - 1) / blocks * blocks;
-    uint32_t each = (blocks + cols - 1) / cols, least = (blocks + each - 1) / each;
-    return least == cols || each == 1 ? cols : (blocks + each - 2) / (each - 1);
+/* The next width to try, about `cols`: one by which channels can be shared out evenly, if there is one near. */
+static uint32_t useful_width(uint32_t channels, uint32_t cols) {
+    uint32_t even = cols;
+    if (channels <= 1) return cols;
+    if (cols > channels) even = (cols + channels - 1) / channels * channels;
+    uint32_t each = (channels + cols - 1) / cols, least = (channels + each - 1) / each;
+    if (cols < channels && least < cols && each > 1) even = (channels + each - 2) / (each - 1);
+    return 4 * even <= 5 * cols ? even : cols;
+}
+
+/* Time and SRAM at a width, with the better of both ways to share out lanes: by channels, or by words alone. */
+static wfc_status try_width(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t channels, uint32_t cols,
+                            double *cycles, uint32_t *bytes) {
+    double other;
+    uint32_t other_bytes;
+    ad->by_channel = channels > 1;
+    WFC_TRY(try_columns(be, ad, w, cols, cycles, bytes));
+    if (channels <= 1 || cols == 1 || channels % cols == 0) return WFC_OK;
+    ad->by_channel = false;
+    WFC_TRY(try_columns(be, ad, w, cols, &other, &other_bytes));
+    bool fits = *bytes <= be->t->sram_bytes, other_fits = other_bytes <= be->t->sram_bytes;
+    ad->by_channel = fits == other_fits ? *cycles <= other : fits;
+    if (ad->by_channel) return WFC_OK;
+    *cycles = other;
+    *bytes = other_bytes;
+    return WFC_OK;
 }
 
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
@@ -407,26 +427,29 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     ad->section = ad->relay ? 0 : farthest(be, ad, w);
     ad->plan_row = w->row;
     double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
+    bool by_channel = false;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
-    uint32_t least = be->opt->like ? wide : 1, blocks = most_blocks(be, ad);
+    uint32_t least = be->opt->like ? wide : 1, channels = most_channels(be, ad);
     for (uint32_t cols = least, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
         double cycles;
         uint32_t bytes;
-        WFC_TRY(try_columns(be, ad, w, cols, &cycles, &bytes));
+        WFC_TRY(try_width(be, ad, w, channels, cols, &cycles, &bytes));
         missed += best_cols > 0; /* unless this one is better */
         if (bytes < least_bytes) least_bytes = bytes;
         if (bytes <= be->t->sram_bytes && cycles < 0.97 * best) {
             best = cycles;
             best_cols = cols;
+            by_channel = ad->by_channel;
             missed = 0;
         }
         if (best <= goal) break;
         double share = goal > 0 ? cycles / goal : 1; /* what is too much now may be so everywhere: not all at once */
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
-        cols = useful_width(blocks, next > cols ? next : cols + 1);
+        cols = useful_width(channels, next > cols + cols / 8 ? next : cols + cols / 8 + 1);
     }
     if (!best_cols) return no_adapter(be, ad, w, least_bytes);
+    ad->by_channel = by_channel;
     WFC_TRY(plan_columns(be, ad, w, best_cols));
     ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;
