@@ -389,22 +389,28 @@ static wfc_status bounds(planner *p, double *lo, double *hi) {
     return WFC_OK;
 }
 
+/* Steps up from below to a time that fits, then halves the last step. Not from above: with time to spare every layer
+ * has too many keys of one column for a list of candidates to hold those whose adapters are small. */
 static wfc_status least_time(planner *p, uint32_t room, bool *found) {
-    double lo, hi, columns;
-    WFC_TRY(bounds(p, &lo, &hi));
-    *found = false;
-    hi *= 4; /* adapters may be slower than any layer */
+    double lo, hi, columns = INFINITY, most;
+    WFC_TRY(bounds(p, &lo, &most));
+    most *= 4; /* adapters may be slower than any layer */
+    hi = lo;
     WFC_TRY(choose(p, hi, p->be->region.w, &columns));
-    if (columns > room) return WFC_OK;
-    *found = true;
-    for (unsigned i = 0; i < 40 && hi / lo > 1.002; i++) {
-        double mid = i == 0 ? lo : sqrt(lo * hi);
+    while (columns > room && hi < most) {
+        lo = hi;
+        hi *= 1.25;
+        WFC_TRY(choose(p, hi, p->be->region.w, &columns));
+    }
+    *found = columns <= room;
+    if (!*found) return WFC_OK;
+    while (hi / lo > 1.002) {
+        double mid = sqrt(lo * hi);
         WFC_TRY(choose(p, mid, p->be->region.w, &columns));
         if (columns <= room)
             hi = mid;
         else
-            lo = mid * (i == 0 ? 1.0000001 : 1);
-        if (i == 0 && columns <= room) break;
+            lo = mid;
     }
     return choose(p, hi, p->be->region.w, &columns);
 }
