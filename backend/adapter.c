@@ -14,7 +14,7 @@
 
 #include "backend/like.h"
 
-enum { MAX_COLUMNS = 48, TOO_LARGE = 1 << 30 };
+enum { SOME_COLUMNS = 4, MANY_WORDS = 30000, TOO_LARGE = 1 << 30 };
 
 wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out) {
     wfc_be_stream *s = &be->streams.data[stream];
@@ -121,15 +121,16 @@ static uint32_t channels_at(const wfc_be *be, const wfc_be_adapter *ad, uint32_t
     if (ad->layer == UINT32_MAX || ad->relay || ad->spread) return 1;
     const wfc_be_layer *l = &be->layers[ad->layer];
     const wfc_be_split *s = &l->split;
-    if (!wfc_be_row_place(s, row, &group, &inner) || !wfc_be_lane_channels(be, l, ad->edge, &extent, &by_part)) return 1;
+    if (!wfc_be_row_place(s, row, &group, &inner) || !wfc_be_lane_channels(be, l, ad->edge, &extent, &by_part))
+        return 1;
     uint32_t parts = by_part ? s->pc : s->row_parts[1], part = by_part ? inner % s->pc : inner / s->pc;
     wfc_be_interval i = wfc_be_part(extent, parts, part);
     uint32_t n = i.hi - i.lo;
     return n && words % n == 0 ? n : 1;
 }
 
-/* Column `i` of `cols`: whole channels where there are enough, or an equal number of columns for each: overlapping tiles
- * hold an element at different places of a channel, but in the same channel. */
+/* Column `i` of `cols`: whole channels where there are enough, or an equal number of columns for each: overlapping
+ * tiles hold an element at different places of a channel, but in the same channel. */
 static wfc_be_interval share_of(uint32_t words, uint32_t blocks, uint32_t cols, uint32_t i) {
     if (blocks <= 1) return wfc_be_part(words, cols, i);
     uint32_t block = words / blocks, each = cols / blocks; /* columns of a channel */
@@ -240,6 +241,16 @@ static double traffic(const wfc_be_column_plan *p, uint32_t r) {
     return n;
 }
 
+/* Words of its arrays, two of each buffer. */
+static uint32_t room(const wfc_be_column_plan *p, uint32_t r) {
+    uint32_t n = 2 * (p->take[r].hi - p->take[r].lo) + p->give[r].hi - p->give[r].lo;
+    for (unsigned d = 0; d < 2; d++) {
+        n += p->insert[d][r].count;
+        for (unsigned k = 0; k < 2; k++) n += 2 * (p->listen[d][k][r].hi - p->listen[d][k][r].lo);
+    }
+    return n;
+}
+
 static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, double *cycles,
                            uint32_t *bytes) {
     wfc_be_pe_build b;
@@ -274,11 +285,14 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
     memset(be->streams.data[ad->stream].colours, ad->section ? 5 : 1, 2);
     uint32_t stride = ad->h / 16 + 1;
     for (uint32_t c = 0; c < ad->cols; c++) {
-        uint32_t busiest = ad->y;
+        uint32_t busiest = ad->y, largest = ad->y;
+        if (!ad->plan[c].take) continue;
         for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
             if (traffic(&ad->plan[c], r) > traffic(&ad->plan[c], busiest)) busiest = r;
+            if (room(&ad->plan[c], r) > room(&ad->plan[c], largest)) largest = r;
         }
         WFC_TRY(price_pe(be, ad, busiest, c, cycles, bytes));
+        if (largest != busiest) WFC_TRY(price_pe(be, ad, largest, c, cycles, bytes));
         if (c > 0 && c + 1 < ad->cols) continue;
         for (uint32_t r = ad->y; r < ad->y + ad->h; r += stride) WFC_TRY(price_pe(be, ad, r, c, cycles, bytes));
     }
@@ -289,7 +303,7 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
 static double busiest_bus(const wfc_be_adapter *ad) {
     double most = 0;
     for (uint32_t c = 0; c < ad->cols && ad->section; c++) {
-        for (uint32_t r = ad->y; r < ad->y + ad->h; r++) {
+        for (uint32_t r = ad->y; r < ad->y + ad->h && ad->plan[c].take; r++) {
             for (unsigned d = 0; d < 2; d++) {
                 const wfc_be_column_plan *p = &ad->plan[c];
                 double words = p->arrive[d][0][r] + p->insert[d][r].count;
@@ -321,7 +335,7 @@ static uint32_t widest(const wfc_be *be, uint32_t index) {
     uint64_t rng = be->opt->seed + index;
     uint32_t like = be->opt->like ? wfc_be_cols_like(be, be->adapters.data[index].name) : 0;
     if (like) return like;
-    return be->opt->random_splits ? 1 + (uint32_t)(wfc_rng_next(&rng) % 5) : MAX_COLUMNS;
+    return be->opt->random_splits ? 1 + (uint32_t)(wfc_rng_next(&rng) % 5) : WFC_BE_WIDEST;
 }
 
 /* Two lanes and four buses meet in every PE of an adapter, whatever colours they get later. */
@@ -341,20 +355,26 @@ static wfc_status check_colours(wfc_be *be, const wfc_be_adapter *ad) {
 #endif
 }
 
-static wfc_status plan_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols) {
+/* some: a few of the columns only, from end to end, which are enough to tell widths of large tensors apart. */
+static wfc_status plan_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, bool some) {
+    uint64_t words = wfc_shape_elems(&wfc_ir_node_c(be->g, be->streams.data[ad->source].tensor)->shape);
+    uint32_t planned = some && cols > SOME_COLUMNS && words > MANY_WORDS ? SOME_COLUMNS : cols;
     ad->cols = cols;
     ad->plan = wfc_arena_alloc(&be->arena, cols, sizeof *ad->plan);
     if (!ad->plan) return wfc_fail_memory(be->diag);
-    for (uint32_t c = 0; c < cols; c++) WFC_TRY(plan_column(be, ad, w, c, &ad->plan[c]));
+    for (uint32_t i = 0; i < planned; i++) {
+        uint32_t c = planned < cols ? i * (cols - 1) / (planned - 1) : i;
+        WFC_TRY(plan_column(be, ad, w, c, &ad->plan[c]));
+    }
     return WFC_OK;
 }
 
 /* Time and SRAM of the adapter with `cols` columns, planned in scratch memory. */
-static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, double *cycles,
-                              uint32_t *bytes) {
+static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t cols, bool some,
+                              double *cycles, uint32_t *bytes) {
     wfc_arena keep = be->arena;
     wfc_arena_init(&be->arena);
-    wfc_status st = plan_columns(be, ad, w, cols);
+    wfc_status st = plan_columns(be, ad, w, cols, some);
     if (st == WFC_OK) st = price(be, ad, cycles, bytes);
     if (st == WFC_OK && busiest_bus(ad) > *cycles) *cycles = busiest_bus(ad);
     wfc_arena_deinit(&be->arena);
@@ -373,12 +393,12 @@ static wfc_status no_adapter(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where 
     if (least_bytes >= TOO_LARGE) { /* once more, so that the PE tells what it lacks */
         double cycles;
         ad->last_try = true;
-        WFC_TRY(try_columns(be, ad, w, ad->cols, &cycles, &least_bytes));
+        WFC_TRY(try_columns(be, ad, w, ad->cols, false, &cycles, &least_bytes));
     }
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7021", ad->name,
                     "rearranging this tensor takes at least %u bytes of SRAM per PE over up to %d columns; a PE of "
                     "target %s has %u, so %u are missing. Use a larger target",
-                    least_bytes, MAX_COLUMNS, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
+                    least_bytes, WFC_BE_WIDEST, be->t->name, be->t->sram_bytes, least_bytes - be->t->sram_bytes);
 }
 
 /* Channels of the lane that has most. */
@@ -403,20 +423,31 @@ static uint32_t useful_width(uint32_t channels, uint32_t cols) {
 
 /* Time and SRAM at a width, with the better of both ways to share out lanes: by channels, or by words alone. */
 static wfc_status try_width(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where *w, uint32_t channels, uint32_t cols,
-                            double *cycles, uint32_t *bytes) {
+                            double goal, double *cycles, uint32_t *bytes) {
     double other;
     uint32_t other_bytes;
     ad->by_channel = channels > 1;
-    WFC_TRY(try_columns(be, ad, w, cols, cycles, bytes));
+    WFC_TRY(try_columns(be, ad, w, cols, true, cycles, bytes));
     if (channels <= 1 || cols == 1 || channels % cols == 0) return WFC_OK;
+    bool large = wfc_shape_elems(&wfc_ir_node_c(be->g, be->streams.data[ad->source].tensor)->shape) > MANY_WORDS;
+    if (large && *bytes <= be->t->sram_bytes && (*cycles <= goal || *cycles > 2 * goal)) return WFC_OK;
     ad->by_channel = false;
-    WFC_TRY(try_columns(be, ad, w, cols, &other, &other_bytes));
+    WFC_TRY(try_columns(be, ad, w, cols, true, &other, &other_bytes));
     bool fits = *bytes <= be->t->sram_bytes, other_fits = other_bytes <= be->t->sram_bytes;
     ad->by_channel = fits == other_fits ? *cycles <= other : fits;
     if (ad->by_channel) return WFC_OK;
     *cycles = other;
     *bytes = other_bytes;
     return WFC_OK;
+}
+
+/* Half of what the plan expects, to grow from. */
+static uint32_t first_width(const wfc_be *be, const wfc_be_adapter *ad, uint32_t wide) {
+    if (ad->layer == UINT32_MAX || ad->relay || ad->spread || be->opt->random_splits) return 1;
+    uint32_t cols = be->layers[ad->layer].edges[ad->edge].expected / 2;
+    if (cols > wide) cols = wide;
+    if (cols >= be->width) cols = be->width - 1;
+    return cols ? cols : 1;
 }
 
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
@@ -430,11 +461,11 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     bool by_channel = false;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
-    uint32_t least = be->opt->like ? wide : 1, channels = most_channels(be, ad);
-    for (uint32_t cols = least, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
+    uint32_t least = be->opt->like ? wide : 1, channels = most_channels(be, ad), start = first_width(be, ad, wide);
+    for (uint32_t cols = be->opt->like ? wide : start, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
         double cycles;
         uint32_t bytes;
-        WFC_TRY(try_width(be, ad, w, channels, cols, &cycles, &bytes));
+        WFC_TRY(try_width(be, ad, w, channels, cols, goal, &cycles, &bytes));
         missed += best_cols > 0; /* unless this one is better */
         if (bytes < least_bytes) least_bytes = bytes;
         if (bytes <= be->t->sram_bytes && cycles < 0.97 * best) {
@@ -443,6 +474,12 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             by_channel = ad->by_channel;
             missed = 0;
         }
+        if (best <= goal && cols == start && start > least) { /* narrower, then */
+            best = 1e30;
+            best_cols = 0;
+            cols = start = start / 2;
+            continue;
+        }
         if (best <= goal) break;
         double share = goal > 0 ? cycles / goal : 1; /* what is too much now may be so everywhere: not all at once */
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
@@ -450,7 +487,13 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     }
     if (!best_cols) return no_adapter(be, ad, w, least_bytes);
     ad->by_channel = by_channel;
-    WFC_TRY(plan_columns(be, ad, w, best_cols));
+    for (uint32_t bytes = TOO_LARGE; bytes > be->t->sram_bytes;) { /* all columns now, not a few */
+        WFC_TRY(try_columns(be, ad, w, best_cols, false, &best, &bytes));
+        if (bytes <= be->t->sram_bytes) break;
+        if (best_cols + 1 >= be->width || best_cols >= wide) return no_adapter(be, ad, w, bytes);
+        best_cols += 1 + best_cols / 4;
+    }
+    WFC_TRY(plan_columns(be, ad, w, best_cols, false));
     ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;
     be->slabs.data[ad->slab].w = (uint16_t)best_cols;

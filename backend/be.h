@@ -17,7 +17,8 @@
 #include "ir/fn.h"
 #include "ir/graph.h"
 
-enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1, WFC_BE_TABLES = WFC_BE_MAX_EDGES };
+/* WFC_BE_WIDEST: columns beyond which no adapter is looked for. */
+enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1, WFC_BE_TABLES = WFC_BE_MAX_EDGES, WFC_BE_WIDEST = 48 };
 
 typedef struct wfc_be_box {
     uint8_t rank;
@@ -58,7 +59,17 @@ typedef struct wfc_be_edge {
     int32_t source;     /* index of the source tensor's stream */
     float fill;         /* value of elements outside `consumed` */
     bool pick;          /* every PE takes an interval of its row's lane and picks its elements out of it */
+    uint64_t price;     /* name of what the plan took its adapter to cost; 0: not planned by price */
+    uint32_t expected;  /* columns that the plan allows for it */
 } wfc_be_edge;
+
+/* What an edge's adapters really took under a plan: plans after it know. */
+typedef struct wfc_be_lesson {
+    uint64_t price; /* of which edge between which keys */
+    uint32_t cols;  /* 0: none was needed */
+    double cycles;  /* of the slowest */
+    bool missed;    /* no width does it in the plan's time */
+} wfc_be_lesson;
 
 /* The weight-sparse form of a contract with constant weights, see kernels/k_sparse.h. Cycles: one sample's
  * multiplications on the PE with most weights. */
@@ -179,12 +190,13 @@ typedef struct wfc_be {
     WFC_VEC(wfc_be_adapter) adapters;
     WFC_VEC(wfc_be_slab) slabs;
     WFC_VEC(float) fills;
-    int32_t *stream_of;     /* [nodes] stream of a tensor value, -1 */
-    int32_t *host_stream;   /* [nodes] of an input: the stream that the host feeds */
-    int32_t *output_stream; /* [outputs] */
-    int32_t *layer_of;      /* [nodes] layer whose `out` it is, -1 */
-    double target_cycles;   /* the plan's slowest layer */
-    double adapter_cycles;  /* what an adapter may take before it gets wider, beyond target_cycles */
+    WFC_VEC(wfc_be_lesson) lessons; /* of earlier plans by the same method over the same rows */
+    int32_t *stream_of;             /* [nodes] stream of a tensor value, -1 */
+    int32_t *host_stream;           /* [nodes] of an input: the stream that the host feeds */
+    int32_t *output_stream;         /* [outputs] */
+    int32_t *layer_of;              /* [nodes] layer whose `out` it is, -1 */
+    double target_cycles;           /* the plan's slowest layer */
+    double adapter_cycles;          /* what an adapter may take before it gets wider, beyond target_cycles */
     double predicted_delta_t;
     bool parity; /* lanes of even and odd rows, chains and buses of even and odd columns get colours of their own: a
                     detour around a dead PE may then use the neighbours' routers */
@@ -328,8 +340,8 @@ const char *wfc_be_adapter_name(wfc_be *be, const char *whose, uint32_t layer, u
 /* Whether all columns of a row read the same on this edge: operand 0 of a contract whose columns deal out channels that
  * it does not have. */
 bool wfc_be_is_uniform(const wfc_be_layer *l, uint32_t edge);
-/* Channels are the outermost order of the lanes that an edge asks for: how many there are in all, dealt over contraction
- * parts (by_part) or over the parts of axis 1. False: none are known. */
+/* Channels are the outermost order of the lanes that an edge asks for: how many there are in all, dealt over
+ * contraction parts (by_part) or over the parts of axis 1. False: none are known. */
 bool wfc_be_lane_channels(const wfc_be *be, const wfc_be_layer *l, uint32_t edge, uint32_t *extent, bool *by_part);
 WFC_MUST_USE wfc_status wfc_be_add_tap(wfc_be *be, int32_t stream, int32_t slab, uint32_t cols, wfc_be_tap **out);
 uint32_t wfc_be_bus_position(const wfc_be_adapter *ad, const wfc_be_column_plan *p, unsigned dir, uint32_t row,

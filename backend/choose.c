@@ -3,7 +3,7 @@
 
 #include "backend/floor.h"
 
-enum { LEAST_ROWS = 16 };
+enum { LEAST_ROWS = 16, ROUNDS = 6, BETTER_ROUNDS = 1 };
 
 /* A new attempt: what the one before it allocated goes. Layers stay, in the base arena. */
 static void forget_plan(wfc_be *be) {
@@ -15,17 +15,87 @@ static void forget_plan(wfc_be *be) {
     wfc_arena_init(&be->arena);
 }
 
-/* Plans with a reserve of columns until layers and adapters fit; *fits stays false when they never do; *least: the
- * fewest columns that were needed. A plan that fails for its reserve says nothing about the model. */
-static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t *least) {
+static double slowest(const wfc_be *be) {
+    double most = be->target_cycles;
+    for (size_t i = 0; i < be->adapters.count; i++) {
+        if (be->adapters.data[i].predicted_cycles > most) most = be->adapters.data[i].predicted_cycles;
+    }
+    return most;
+}
+
+/* One way to lie: a method in the region's rows y..y+h. */
+typedef struct attempt {
+    unsigned method;
+    uint32_t y, h;
+    bool fits;
+    double cycles;                          /* of the slowest layer or adapter */
+    double target, longer;                  /* be->target_cycles and be->adapter_cycles with it */
+    wfc_be_split *splits;                   /* [layers], in the base arena */
+    uint32_t (*expected)[WFC_BE_MAX_EDGES]; /* [layers] of their edges, likewise: sizing starts from it */
+} attempt;
+
+static wfc_status keep_plan(wfc_be *be, attempt *a) {
+    if (!a->splits) a->splits = wfc_arena_alloc(&be->base, be->layer_count, sizeof *a->splits);
+    if (!a->expected) a->expected = wfc_arena_alloc(&be->base, be->layer_count, sizeof *a->expected);
+    if (!a->splits || !a->expected) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        a->splits[i] = be->layers[i].split;
+        for (uint32_t e = 0; e < be->layers[i].edge_count; e++) a->expected[i][e] = be->layers[i].edges[e].expected;
+    }
+    a->fits = true;
+    a->cycles = slowest(be);
+    a->target = be->target_cycles;
+    a->longer = be->adapter_cycles;
+    return WFC_OK;
+}
+
+/* What the edge's adapters took: columns of both where an input's words are dealt out first; relays are apart. */
+static void look(const wfc_be *be, uint32_t layer, uint32_t edge, wfc_be_lesson *out) {
+    for (size_t i = 0; i < be->adapters.count; i++) {
+        const wfc_be_adapter *a = &be->adapters.data[i];
+        if (a->layer != layer || a->edge != edge || a->relay) continue;
+        out->cols += a->cols;
+        if (a->predicted_cycles > out->cycles) out->cycles = a->predicted_cycles;
+    }
+    out->missed = out->cycles > 1.01 * be->target_cycles;
+}
+
+static wfc_status learn(wfc_be *be) {
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        for (uint32_t e = 0; e < be->layers[i].edge_count; e++) {
+            wfc_be_lesson one = {.price = be->layers[i].edges[e].price};
+            size_t at = 0;
+            if (!one.price) continue;
+            look(be, i, e, &one);
+            while (at < be->lessons.count && be->lessons.data[at].price != one.price) at++;
+            if (at < be->lessons.count)
+                be->lessons.data[at] = one;
+            else if (wfc_vec_push(&be->lessons, one) != WFC_OK)
+                return wfc_fail_memory(be->diag);
+        }
+    }
+    return WFC_OK;
+}
+
+static uint32_t relay_columns(const wfc_be *be) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < be->adapters.count; i++) n += be->adapters.data[i].relay ? be->adapters.data[i].cols : 0;
+    return n;
+}
+
+/* Plans, makes the adapters, and plans again with what they took; keeps the best that fits. Columns are left free for
+ * relays, and for what is missing even so. *least: the fewest columns that were needed. A plan that fails for its
+ * reserve says nothing about the model. */
+static wfc_status plan_rounds(wfc_be *be, attempt *a, uint32_t *least) {
     wfc_diag *diag = be->diag;
-    uint32_t reserve = 0, columns, good = 0, bad = be->region.w; /* bad: a reserve that leaves too little */
-    *fits = false;
-    for (unsigned round = 0; round < 7; round++) {
+    uint32_t reserve = 0, columns, fitting = 0, good = 0,
+             bad = be->region.w; /* bad: a reserve that leaves too little */
+    for (unsigned round = 0; round < ROUNDS; round++) {
         be->diag = reserve ? NULL : diag;
         forget_plan(be);
-        wfc_status s = wfc_be_plan(be, method, reserve);
+        wfc_status s = wfc_be_plan(be, a->method, reserve);
         be->diag = diag;
+        if (s == WFC_ERR_NO_FIT && a->fits) return WFC_OK;
         if (s == WFC_ERR_NO_FIT && reserve) {
             bad = reserve;
             reserve = (good + bad) / 2;
@@ -33,11 +103,21 @@ static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t 
             continue;
         }
         WFC_TRY(s);
+        if (a->fits && be->target_cycles >= 0.995 * a->cycles) return WFC_OK; /* no better can come of it */
         WFC_TRY(wfc_be_make_streams(be));
         WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
+        WFC_TRY(learn(be));
         if (columns < *least) *least = columns;
-        *fits = columns <= be->region.w;
-        if (*fits) return WFC_OK;
+        if (columns <= be->region.w) {
+            if (!a->fits || slowest(be) < a->cycles) WFC_TRY(keep_plan(be, a));
+            if (a->cycles <= 1.01 * be->target_cycles || be->opt->random_splits || ++fitting > BETTER_ROUNDS)
+                return WFC_OK;
+            continue;
+        }
+        if (round < 2) {
+            reserve = relay_columns(be);
+            continue;
+        }
         good = reserve;
         reserve += columns - be->region.w;
         if (reserve >= bad) reserve = (good + bad) / 2;
@@ -46,15 +126,31 @@ static wfc_status plan_rounds(wfc_be *be, unsigned method, bool *fits, uint32_t 
     return WFC_OK;
 }
 
-/* Widths depend on the adapters, adapters on the splits. Where both do not fit, adapters may take longer, in steps of
- * two, and so be narrower. */
-static wfc_status plan_and_connect(wfc_be *be, unsigned method) {
-    bool fits = false;
+static wfc_status make_again(wfc_be *be, const attempt *a) {
+    uint32_t columns;
+    be->region.y = a->y;
+    be->region.h = a->h;
+    be->adapter_cycles = a->longer;
+    forget_plan(be);
+    WFC_TRY(wfc_be_plan_again(be, a->method, a->splits, a->target));
+    for (uint32_t i = 0; i < be->layer_count; i++) {
+        for (uint32_t e = 0; e < be->layers[i].edge_count; e++) be->layers[i].edges[e].expected = a->expected[i][e];
+    }
+    WFC_TRY(wfc_be_make_streams(be));
+    WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
+    return wfc_be_colour_all(be);
+}
+
+/* Where layers and adapters do not fit together, adapters may take longer, in steps of two, and so be narrower. */
+static wfc_status try_place(wfc_be *be, attempt *a) {
     uint32_t least = UINT32_MAX;
+    be->region.y = a->y;
+    be->region.h = a->h;
     be->adapter_cycles = 0;
+    be->lessons.count = 0;
     for (unsigned step = 0; step < 16; step++) {
-        WFC_TRY(plan_rounds(be, method, &fits, &least));
-        if (fits) return WFC_OK;
+        WFC_TRY(plan_rounds(be, a, &least));
+        if (a->fits) return make_again(be, a);
         for (size_t i = 0; i < be->adapters.count && step == 0; i++) {
             if (be->adapters.data[i].predicted_cycles > be->adapter_cycles)
                 be->adapter_cycles = be->adapters.data[i].predicted_cycles;
@@ -66,30 +162,6 @@ static wfc_status plan_and_connect(wfc_be *be, unsigned method) {
         "%u layers and the %zu adapters between them need %u columns of PEs in the narrowest plan found, target "
         "%s has %u: %u are missing. Use a larger target",
         be->layer_count, be->adapters.count, least, be->t->name, be->region.w, least - be->region.w);
-}
-
-static double slowest(const wfc_be *be) {
-    double most = be->target_cycles;
-    for (size_t i = 0; i < be->adapters.count; i++) {
-        if (be->adapters.data[i].predicted_cycles > most) most = be->adapters.data[i].predicted_cycles;
-    }
-    return most;
-}
-
-/* One way to lie: a method in the region's middle rows y..y+h. */
-typedef struct attempt {
-    unsigned method;
-    uint32_t y, h;
-    double cycles;
-} attempt;
-
-static wfc_status try_place(wfc_be *be, attempt *a) {
-    be->region.y = a->y;
-    be->region.h = a->h;
-    WFC_TRY(plan_and_connect(be, a->method));
-    WFC_TRY(wfc_be_colour_all(be));
-    a->cycles = slowest(be);
-    return WFC_OK;
 }
 
 /* What no plan over so many rows can beat: all products, and the inputs through the ports. */
@@ -160,12 +232,12 @@ wfc_status wfc_be_choose_place(wfc_be *be) {
     uint32_t y = be->region.y, h = be->region.h;
     WFC_TRY(try_methods(be, y, h, true, &s));
     if (!be->opt->random_splits) WFC_TRY(try_fewer_rows(be, y, h, &s));
-    if (s.best.method != s.last.method || s.best.h != s.last.h) WFC_TRY(try_place(be, &s.best));
-    wfc_diag_add(be->diag, WFC_NOTE, "WFC-N7043", be->g->name,
-                 "floorplan: %s at %.0f cycles (slabs %.0f, metis %.0f, rows %.0f; 0: not tried or does not fit), %u of "
-                 "%u rows. %s",
-                 wfc_be_tree_method_name((wfc_be_tree_method)s.best.method), s.best.cycles,
-                 s.cycles[WFC_BE_TREE_SLABS], s.cycles[WFC_BE_TREE_METIS], s.cycles[WFC_BE_TREE_ROWS], s.best.h, h,
-                 be->floor->tree.report);
+    if (s.best.method != s.last.method || s.best.h != s.last.h) WFC_TRY(make_again(be, &s.best));
+    wfc_diag_add(
+        be->diag, WFC_NOTE, "WFC-N7043", be->g->name,
+        "floorplan: %s at %.0f cycles (slabs %.0f, metis %.0f, rows %.0f; 0: not tried or does not fit), %u of "
+        "%u rows. %s",
+        wfc_be_tree_method_name((wfc_be_tree_method)s.best.method), s.best.cycles, s.cycles[WFC_BE_TREE_SLABS],
+        s.cycles[WFC_BE_TREE_METIS], s.cycles[WFC_BE_TREE_ROWS], s.best.h, h, be->floor->tree.report);
     return WFC_OK;
 }

@@ -89,6 +89,7 @@ static void stop(wfc_be *be) {
     wfc_vec_free(&be->adapters);
     wfc_vec_free(&be->slabs);
     wfc_vec_free(&be->fills);
+    wfc_vec_free(&be->lessons);
     wfc_arena_deinit(&be->arena);
     wfc_arena_deinit(&be->base);
 }

@@ -140,9 +140,13 @@ static share channel_share(const wfc_be_layer *l) {
 
 /* Boxes of the present split's fullest PE in the scratch arena; false: it has none. */
 static bool full_boxes(wfc_be *be, const wfc_be_layer *l, wfc_be_need *need, wfc_be_box *final) {
-    uint32_t row = full_row(be, l);
-    if (wfc_be_needs(be, l, row, 0, need) != WFC_OK) return false;
-    bool any = wfc_be_out_box(be, l, row, 0, final);
+    uint32_t row = full_row(be, l), col = 0, axis = l->split.col_axis;
+    if (l->chan_axis < 0 && axis < l->shape.rank) { /* dealt channels are counted apart */
+        uint32_t parts = l->split.row_parts[axis];
+        col = full_part((l->shape.dims[axis] + parts - 1) / parts, l->split.cols);
+    }
+    if (wfc_be_needs(be, l, row, col, need) != WFC_OK) return false;
+    bool any = wfc_be_out_box(be, l, row, col, final);
     return any || l->chan_axis >= 0;
 }
 

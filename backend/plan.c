@@ -26,6 +26,7 @@ typedef struct link {
 typedef struct pair {
     uint64_t name; /* link, key, key; 0 free */
     wfc_be_moves moves;
+    const wfc_be_lesson *lesson; /* NULL: none */
 } pair;
 
 typedef struct planner {
@@ -134,25 +135,46 @@ static wfc_status count_moves(planner *p, const link *l, uint32_t u, uint32_t v,
     out->channels = channels_of(p, l, v);
     if (l->from != UINT32_MAX || out->words <= 0) return WFC_OK;
     float port = (float)(l->words / wfc_be_port_count(p->be, WFC_SIDE_WEST));
+    out->lane = port;
     if (out->heard < port) out->heard = port;
     return WFC_OK;
+}
+
+/* Columns for the time T: as estimated, in the proportion in which an earlier plan's real adapter was wider. */
+static double priced(const planner *p, const pair *q) {
+    double estimate = wfc_be_adapter_columns(p->be, &q->moves, p->T);
+    const wfc_be_lesson *known = q->lesson;
+    if (!known) return estimate;
+    if (known->cols == 0) return 0;
+    if (p->T < known->cycles && known->missed) return INFINITY;
+    double then = wfc_be_adapter_columns(p->be, &q->moves, known->cycles);
+    if (then <= 0 || then >= INFINITY) return p->T < known->cycles ? (double)INFINITY : known->cols;
+    return fmax(1, ceil(estimate * known->cols / then));
+}
+
+static uint64_t pair_name(const planner *p, uint32_t k, uint32_t c_from, uint32_t c_to) {
+    const link *l = &p->links[k];
+    uint32_t u = l->from == UINT32_MAX ? 0 : p->cand[l->from][c_from].key, v = p->cand[l->to][c_to].key;
+    return ((uint64_t)k + 1) << 40 | (uint64_t)u << 20 | v;
 }
 
 /* Adapter columns of a link between two candidates; from the host c_from does not matter. */
 static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t c_to, double *cols) {
     const link *l = &p->links[k];
     bool host = l->from == UINT32_MAX;
-    uint32_t u = host ? 0 : p->cand[l->from][c_from].key, v = p->cand[l->to][c_to].key;
-    uint64_t name = ((uint64_t)k + 1) << 40 | (uint64_t)u << 20 | v;
+    uint64_t name = pair_name(p, k, c_from, c_to);
     if (2 * (p->pair_count + 1) > p->pair_slots) WFC_TRY(grow_pairs(p));
     uint32_t at = (uint32_t)((name * 0x9e3779b97f4a7c15ull) >> 32) & (p->pair_slots - 1);
     while (p->pairs[at].name && p->pairs[at].name != name) at = (at + 1) & (p->pair_slots - 1);
     if (!p->pairs[at].name) {
-        WFC_TRY(count_moves(p, l, u, v, &p->pairs[at].moves));
+        WFC_TRY(count_moves(p, l, name >> 20 & 0xfffff, name & 0xfffff, &p->pairs[at].moves));
+        for (size_t i = 0; i < p->be->lessons.count; i++) {
+            if (p->be->lessons.data[i].price == name) p->pairs[at].lesson = &p->be->lessons.data[i];
+        }
         p->pairs[at].name = name;
         p->pair_count++;
     }
-    *cols = wfc_be_adapter_columns(p->be, &p->pairs[at].moves, p->T);
+    *cols = priced(p, &p->pairs[at]);
     bool turns = p->floor->relation[p->floor->edge_first[l->to] + l->edge] != WFC_BE_EAST;
     if (turns && !host && *cols < 1) *cols = 1;
     return WFC_OK;
@@ -323,6 +345,19 @@ static wfc_status choose(planner *p, double T, uint32_t width, double *columns) 
     for (unsigned s = 0; s < SWEEPS && changed; s++) WFC_TRY(sweep(p, &changed));
     WFC_TRY(total(p, &layers, &adapters, &width_needed));
     *columns = adapters < INFINITY ? (double)width_needed : INFINITY;
+    return WFC_OK;
+}
+
+static wfc_status expect(planner *p) {
+    for (uint32_t k = 0; k < p->link_count; k++) {
+        const link *l = &p->links[k];
+        wfc_be_edge *e = &p->be->layers[l->to].edges[l->edge];
+        uint32_t from = l->from == UINT32_MAX ? 0 : p->choice[l->from];
+        double cols;
+        WFC_TRY(link_columns(p, k, from, p->choice[l->to], &cols));
+        e->price = pair_name(p, k, from, p->choice[l->to]);
+        e->expected = cols < UINT16_MAX ? (uint32_t)cols : UINT16_MAX;
+    }
     return WFC_OK;
 }
 
@@ -502,6 +537,21 @@ static wfc_status plan(planner *p, unsigned method, uint32_t reserve) {
     WFC_TRY(least_time(p, room, &found));
     if (!found) return too_large(p, reserve);
     apply(p);
+    return expect(p);
+}
+
+wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles) {
+    planner p = {.be = be, .n = be->layer_count};
+    wfc_be_floor_deinit(be->floor);
+    be->floor = NULL;
+    p.keys = wfc_arena_alloc(&be->arena, p.n, sizeof *p.keys);
+    if (!p.keys) return wfc_fail_memory(be->diag);
+    WFC_TRY(make_floor(&p, method));
+    for (uint32_t i = 0; i < p.n; i++) {
+        be->layers[i].split = splits[i];
+        be->layers[i].order = NULL;
+    }
+    be->target_cycles = cycles;
     return WFC_OK;
 }
 

@@ -50,9 +50,9 @@ WFC_MUST_USE wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const w
                                             const wfc_be_sample *s, wfc_be_rows *out);
 /* What an adapter between a producer's rows and a reader's has to do: words per sample over the busiest cut (0: no word
  * changes its row), how many rows the farthest goes, about how many words a row takes from each side; channels of the
- * fullest lane that is given (0: not known). */
+ * fullest lane that is given (0: not known); words of a lane that comes from a port (0: none does). */
 typedef struct wfc_be_moves {
-    float words, reach, heard;
+    float words, reach, heard, lane;
     uint32_t channels;
 } wfc_be_moves;
 /* Rows at which the host feeds the elements that `to` reads: ports in the middle of their readers. */
@@ -66,5 +66,7 @@ double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cy
  * be->target_cycles and be->floor. `reserve`: columns to be left free beyond the adapters that it expects.
  * WFC_ERR_NO_FIT names the layer or the columns that lack. */
 WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, unsigned method, uint32_t reserve);
+/* The floorplan of an earlier choice: by the same method over the same rows, with its splits [layers] and time. */
+WFC_MUST_USE wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles);
 
 #endif

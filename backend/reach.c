@@ -7,6 +7,9 @@
 
 #include "backend/plan.h"
 
+/* A lane from a port takes as many cycles as it has words, and its first readers' work. */
+static const double LANE_PRICE = 1.12;
+
 enum { CUTS = 64, TURN_CYCLES = 60 };
 
 wfc_status wfc_be_sample_edge(wfc_be *be, const wfc_be_edge *e, uint64_t seed, wfc_be_sample *out) {
@@ -235,8 +238,9 @@ double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cy
     if (m->words <= 0) return 0;
     /* A turn puts words on the bus, waits for the others', which come from as far as they are needed, and assembles. */
     double fixed = TURN_CYCLES + (double)m->reach * be->t->hop_latency;
-    if (cycles <= fixed) return INFINITY;
+    if (cycles <= fixed || cycles < LANE_PRICE * (double)m->lane) return INFINITY;
     double by_time = 1.15 * fmax((double)m->words, 1.5 * (double)m->heard) / (cycles - fixed);
     double by_room = 16 * (double)m->heard / (0.75 * be->t->sram_bytes); /* two buffers each from above and below */
-    return columns_for(fmax(by_time, by_room), m->channels);
+    double columns = columns_for(fmax(by_time, by_room), m->channels);
+    return columns > WFC_BE_WIDEST ? (double)INFINITY : columns;
 }

@@ -163,7 +163,8 @@ static double bus_wait(const rig *r) {
             if (l.hi == l.lo) continue;
             uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
             uint32_t others = r->p->arrive[d][1 - k][r->row];
-            double words = l.hi; (void)others;
+            double words = l.hi;
+            (void)others;
             words += way_of(r, d, section, l.hi) * (double)r->be->t->hop_latency;
             if (words > most) most = words;
         }
