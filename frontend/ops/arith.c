@@ -124,7 +124,7 @@ static wfc_status convert_div(wfc_fe_ctx *c, wfc_fe_node *n) {
     return binary(c, n, '/');
 }
 
-#define RESTRICTION "float32 at run time; any number type between constants"
+#define RESTRICTION "numbers"
 #define ATTRIBUTES "broadcast:i axis:i consumed_inputs:I"
 const wfc_fe_op wfc_fe_op_add = {
     {"", "Add", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_add, WFC_FE_NUMBERS};

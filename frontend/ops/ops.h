@@ -54,6 +54,7 @@
     X(gelu)                                                                                                            \
     X(gemm)                                                                                                            \
     X(globalaveragepool)                                                                                               \
+    X(global_lp_pool)                                                                                                  \
     X(globalmaxpool)                                                                                                   \
     X(greater)                                                                                                         \
     X(greater_or_equal)                                                                                                \
@@ -74,6 +75,7 @@
     X(log)                                                                                                             \
     X(log_softmax)                                                                                                     \
     X(lp_norm)                                                                                                         \
+    X(lp_pool)                                                                                                         \
     X(matmul)                                                                                                          \
     X(matmul_integer)                                                                                                  \
     X(max)                                                                                                             \
@@ -137,6 +139,7 @@
     X(tanh)                                                                                                            \
     X(thresholded_relu)                                                                                                \
     X(tile)                                                                                                            \
+    X(topk)                                                                                                            \
     X(transpose)                                                                                                       \
     X(trilu)                                                                                                           \
     X(unsqueeze)                                                                                                       \

@@ -107,12 +107,11 @@ static wfc_status convert_pad(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-const wfc_fe_op wfc_fe_op_pad = {
-    {"", "Pad", 1, WFC_FE_NEWEST_OPSET, "float32; pads, axes and constant_value are constants"},
-    1,
-    4,
-    1,
-    1u << 1 | 1u << 3,
-    "mode:s pads:I paddings:I value:f",
-    convert_pad,
-    WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_pad = {{"", "Pad", 1, WFC_FE_NEWEST_OPSET, "pads, axes and constant_value are constants"},
+                                 1,
+                                 4,
+                                 1,
+                                 1u << 1 | 1u << 3,
+                                 "mode:s pads:I paddings:I value:f",
+                                 convert_pad,
+                                 WFC_FE_ANY};

@@ -1,8 +1,10 @@
-/* MaxPool: a reduce by max over the window. AveragePool: a reduce by sum, then a product with the reciprocal of how
- * many elements each window holds; one scalar where all hold as many, else a small constant tensor. */
+/* MaxPool: a reduce by max over the window. LpPool: a reduce by sum of powers. AveragePool: a reduce by sum, then a
+ * product with the reciprocal of how many elements each window holds; one scalar where all hold as many, else a small
+ * constant tensor. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 #include "ir/fn.h"
+#include <math.h>
 #include <string.h>
 
 /* Taps of window position o along spatial axis i that lie in lo <= coordinate < hi. */
@@ -41,14 +43,103 @@ static wfc_status read_pool(wfc_fe_ctx *c, wfc_fe_node *n, wfc_fe_window *w, wfc
     return WFC_OK;
 }
 
+/* Output 1: where in the whole input each maximum stands (the first in row-major order of the window), by a pass over
+ * the window's taps: each compares its element with the maximum, and the last one that is equal, from the last tap to
+ * the first, stays. storage_order 1 counts columns first. */
+enum { MAX_TAPS = 64 };
+static wfc_status max_places(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_window *w, wfc_value x, wfc_value best) {
+    const wfc_shape in = wfc_ir_node_c(c->g, x)->shape, out = wfc_ir_node_c(c->g, best)->shape;
+    int64_t taps = 1, elems = (int64_t)wfc_shape_elems(&in);
+    bool columns = wfc_fe_attr_int(n, "storage_order", 0) != 0;
+    for (unsigned i = 0; i < w->rank; i++) taps *= w->kernel[i];
+    if (taps > MAX_TAPS || elems > WFC_FE_EXACT || (columns && w->rank != 2))
+        return wfc_fe_unsupported(c, n, "Indices of windows of %lld elements in an input of %lld", (long long)taps,
+                                  (long long)elems);
+    /* the place of each element of the input, as a constant that is read through the same windows */
+    wfc_fe_const t;
+    void *bytes;
+    int64_t dims[WFC_IR_MAX_RANK];
+    wfc_value places, part[4], y = WFC_VALUE_NONE;
+    for (unsigned i = 0; i < in.rank; i++) dims[i] = in.dims[i];
+    WFC_TRY(wfc_fe_new_const(c, n, WFC_F32, in.rank, dims, &t, &bytes));
+    for (int64_t i = 0; i < elems; i++) {
+        int64_t plane = columns ? dims[2] * dims[3] : 1, at = i % plane;
+        ((float *)bytes)[i] = (float)(columns ? i - at + at % dims[3] * dims[2] + at / dims[3] : i);
+    }
+    WFC_TRY(wfc_ir_add_const(c->g, c->diag, NULL, WFC_F32, &in, t.bytes, false, &places));
+    WFC_TRY(wfc_ir_add_loc(c->g, places, n->loc));
+    for (int64_t k = taps; k-- > 0;) {
+        wfc_view_step step = {.is_index = true, .shape = out, .edge = WFC_EDGE_FILL, .fill = -HUGE_VAL};
+        int64_t rest = k;
+        step.in[0].coef[0] = step.in[1].coef[1] = 1;
+        for (unsigned i = w->rank; i-- > 0;) {
+            step.in[2 + i].coef[2 + i] = (int32_t)w->stride[i];
+            step.in[2 + i].offset = (int32_t)(rest % w->kernel[i] * w->dilation[i] - w->pad_begin[i]);
+            rest /= w->kernel[i];
+        }
+        WFC_TRY(wfc_ir_add_view(c->g, c->diag, NULL, x, &step, 1, &part[0]));
+        WFC_TRY(wfc_ir_add_view(c->g, c->diag, NULL, places, &step, 1, &part[1]));
+        part[2] = best, part[3] = y;
+        bool first = !wfc_value_valid(y);
+        WFC_TRY(wfc_ir_add_map_text(c->g, c->diag, NULL, WFC_F32,
+                                    first ? "select(eq(a,c),max(b,0),0)" : "select(eq(a,c),max(b,0),d)", part,
+                                    first ? 3 : 4, &y));
+    }
+    return wfc_fe_set_typed(c, n, 1, WFC_I64, y);
+}
+
 static wfc_status convert_maxpool(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_fe_window w;
     wfc_space s = {0};
     wfc_value x, y;
     WFC_TRY(read_pool(c, n, &w, &s, &x));
     WFC_TRY(wfc_ir_add_reduce(c->g, c->diag, wfc_fe_name(c, n), x, WFC_RED_MAX, &s, &y));
+    WFC_TRY(wfc_fe_set_ir(c, n, 0, y));
+    bool indices = n->out_count > 1 && n->out[1] != UINT32_MAX && c->values[n->out[1]].uses > 0;
+    return indices ? max_places(c, n, &w, x, y) : WFC_OK;
+}
+
+/* --- LpPool --------------------------------------------------------------------------------------------------------
+ */
+
+/* (sum of |x|^p)^(1/p), over windows or (`whole`) all of the spatial axes. */
+static wfc_status lp_pool(wfc_fe_ctx *c, wfc_fe_node *n, bool whole) {
+    wfc_fe_window w;
+    wfc_space s = {0};
+    wfc_value x, y;
+    const double p = n->opset < 2 ? (double)wfc_fe_attr_float(n, "p", 2) : (double)wfc_fe_attr_int(n, "p", 2);
+    const double params[] = {p, 1 / p};
+    if (!(p >= 1 && p <= 64)) return wfc_fe_invalid(c, n, "p is %g", p);
+    if (whole)
+        WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    else
+        WFC_TRY(read_pool(c, n, &w, &s, &x));
+    const char *power = p == 1 ? "abs(a)" : p == 2 ? "mul(a,a)" : "pow(abs(a),P)";
+    const char *root = p == 1 ? NULL : p == 2 ? "sqrt(a)" : "pow(a,Q)";
+    WFC_TRY(wfc_fe_map_params(c, n, WFC_F32, power, params, &x, 1, &x));
+    const unsigned rank = wfc_ir_node_c(c->g, x)->shape.rank;
+    if (rank < 3) return wfc_fe_invalid(c, n, "the input has %u axes, expected at least 3", rank);
+    WFC_TRY(whole ? wfc_fe_reduce_axes(c, NULL, x, WFC_RED_SUM, (1u << rank) - 4u, true, &y)
+                  : wfc_ir_add_reduce(c->g, c->diag, NULL, x, WFC_RED_SUM, &s, &y));
+    if (root) WFC_TRY(wfc_fe_map_params(c, n, (wfc_dtype)c->result, root, params, &y, 1, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
+static wfc_status convert_lp_pool(wfc_fe_ctx *c, wfc_fe_node *n) {
+    return lp_pool(c, n, false);
+}
+static wfc_status convert_global_lp_pool(wfc_fe_ctx *c, wfc_fe_node *n) {
+    return lp_pool(c, n, true);
+}
+const wfc_fe_op wfc_fe_op_lp_pool = {{"", "LpPool", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes"},
+                                     1,
+                                     1,
+                                     1,
+                                     0,
+                                     "auto_pad:s ceil_mode:i dilations:I kernel_shape:I p:i pads:I strides:I",
+                                     convert_lp_pool,
+                                     WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_global_lp_pool = {
+    {"", "GlobalLpPool", 2, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "p:i", convert_global_lp_pool, WFC_FE_FLOATS};
 
 /* Elements that the window at o counts along axis i: those of the input, with count_include_pad also the padding (but
  * not what ceil_mode reaches beyond it). */
@@ -116,16 +207,16 @@ static wfc_status convert_averagepool(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_maxpool = {
-    {"", "MaxPool", 1, WFC_FE_NEWEST_OPSET, "float32; 1 to 3 spatial axes; without the Indices output"},
+    {"", "MaxPool", 1, WFC_FE_NEWEST_OPSET, "numbers; 1 to 3 spatial axes"},
     1,
     1,
-    1,
+    2,
     0,
     "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I",
     convert_maxpool,
     WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_averagepool = {
-    {"", "AveragePool", 1, WFC_FE_NEWEST_OPSET, "float32; 1 to 3 spatial axes"},
+    {"", "AveragePool", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes"},
     1,
     1,
     1,

@@ -227,7 +227,7 @@ REDUCE(reduce_log_sum_exp, "ReduceLogSumExp", WFC_FE_FLOATS, "floats; the axes a
 ARG(argmax, "ArgMax")
 ARG(argmin, "ArgMin")
 
-const wfc_fe_op wfc_fe_op_globalaveragepool = {{"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, "float32"},
+const wfc_fe_op wfc_fe_op_globalaveragepool = {{"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, "floats"},
                                                1,
                                                1,
                                                1,
@@ -236,4 +236,4 @@ const wfc_fe_op wfc_fe_op_globalaveragepool = {{"", "GlobalAveragePool", 1, WFC_
                                                convert_globalaveragepool,
                                                WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_globalmaxpool = {
-    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, "float32"}, 1, 1, 1, 0, "", convert_globalmaxpool, WFC_FE_FLOATS};
+    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "", convert_globalmaxpool, WFC_FE_FLOATS};

@@ -282,6 +282,82 @@ START_TEST(dropout_old_trains) {
 }
 END_TEST
 
+/* --- operators newer than ONNX's cases, or without one -------------------------------------------------------------
+ */
+
+static const float FOUR[] = {-3, -0.5f, 0.25f, 2};
+
+START_TEST(gelu_and_mish) {
+    open_unary(20, "4", "4");
+    Onnx__NodeProto *n = mb_node(rig.model, _i == 2 ? "Mish" : "Gelu", "op", "x", "y");
+    if (_i == 1) mb_attr_string(rig.model, n, "approximate", "tanh");
+    IMPORT_OK();
+    if (_i == 0) EXPECT(FOUR, -0.00404969409f, -0.154268769f, 0.149676581f, 1.95449974f);
+    if (_i == 1) EXPECT(FOUR, -0.00363739208f, -0.15428599f, 0.149675351f, 1.95459769f);
+    if (_i == 2) EXPECT(FOUR, -0.145647461f, -0.220743775f, 0.16957241f, 1.94395896f);
+}
+END_TEST
+
+/* Two groups of two channels; scale and bias per group, from operator set 21 on per channel. */
+START_TEST(group_norm) {
+    static const float x[] = {1, 3, 10, 30}, by_group[] = {1, 2}, by_channel[] = {1, 1, 2, 2}, zero[4] = {0};
+    open_unary(_i ? 21 : 18, "1,4,1", "1,4,1");
+    mb_floats(rig.model, "s", _i ? "4" : "2", _i ? by_channel : by_group);
+    mb_floats(rig.model, "b", _i ? "4" : "2", zero);
+    Onnx__NodeProto *n = mb_node(rig.model, "GroupNormalization", "norm", "x s b", "y");
+    mb_attr_int(rig.model, n, "num_groups", 2);
+    mb_attr_float(rig.model, n, "epsilon", 0);
+    IMPORT_OK();
+    EXPECT(x, -1, 1, -2, 2);
+}
+END_TEST
+
+START_TEST(lp_norm) {
+    static const float x[] = {3, -4, 6, 8};
+    open_unary(13, "2,2", "2,2");
+    mb_attr_int(rig.model, mb_node(rig.model, "LpNormalization", "norm", "x", "y"), "p", _i ? 1 : 2);
+    IMPORT_OK();
+    if (_i) EXPECT(x, 3.0f / 7, -4.0f / 7, 6.0f / 14, 8.0f / 14);
+    if (!_i) EXPECT(x, 0.6f, -0.8f, 0.6f, 0.8f);
+}
+END_TEST
+
+START_TEST(lp_pools) {
+    static const float x[] = {3, -4, 0, 2};
+    open_unary(18, "1,1,4", _i ? "1,1,1" : "1,1,3");
+    Onnx__NodeProto *n = mb_node(rig.model, _i ? "GlobalLpPool" : "LpPool", "pool", "x", "y");
+    mb_attr_int(rig.model, n, "p", _i ? 1 : 2);
+    if (!_i) mb_attr_ints(rig.model, n, "kernel_shape", "2");
+    IMPORT_OK();
+    if (_i) EXPECT(x, 9);
+    if (!_i) EXPECT(x, 5, 4, 2);
+}
+END_TEST
+
+/* One index that no run-time tensor has: an answer would be another element. */
+START_TEST(gather_at_run_time) {
+    static const float x[] = {2, 0, -1, 3};
+    static const float table[] = {10, 20, 30};
+    fe_rig_open(&rig, 13);
+    mb_input(rig.model, "x", INT64, "4");
+    mb_output(rig.model, "y", FLOAT, "4");
+    mb_floats(rig.model, "table", "3", table);
+    mb_node(rig.model, "Gather", "gather", "table x", "y");
+    IMPORT_OK();
+    EXPECT(x, 30, 10, 30, NAN);
+}
+END_TEST
+
+START_TEST(gather_of_many_runs) {
+    static int64_t list[200];
+    for (int i = 0; i < 200; i++) list[i] = i % 2 ? 0 : i % 3;
+    open_unary(13, "4", "200");
+    mb_ints(rig.model, "list", "200", list);
+    mb_node(rig.model, "Gather", "gather", "x list", "y");
+    IMPORT_FAILS(WFC_ERR_UNSUPPORTED, "arithmetic progressions");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("operators");
     TCase *c = tcase_create("operators");
@@ -309,6 +385,12 @@ int main(void) {
     tcase_add_test(c, hard_functions);
     tcase_add_test(c, dropout_is_nothing);
     tcase_add_test(c, dropout_old_trains);
+    tcase_add_loop_test(c, gelu_and_mish, 0, 3);
+    tcase_add_loop_test(c, group_norm, 0, 2);
+    tcase_add_loop_test(c, lp_norm, 0, 2);
+    tcase_add_loop_test(c, lp_pools, 0, 2);
+    tcase_add_test(c, gather_at_run_time);
+    tcase_add_test(c, gather_of_many_runs);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
