@@ -35,21 +35,32 @@ static void open_xy(int opset, int type, const char *shape) {
 /* --- functions -----------------------------------------------------------------------------------------------------
  */
 
-/* Functions take the nodes that were added to the main graph last. All memory lives until the program ends. */
+/* Zeroed memory for one test, taken anew by open_functions. */
+static _Alignas(16) unsigned char pool[1 << 16];
+static size_t pool_used;
+static void *get(size_t bytes) {
+    void *p = pool + pool_used;
+    pool_used += (bytes + 15) / 16 * 16;
+    ck_assert_uint_le(pool_used, sizeof pool);
+    memset(p, 0, bytes);
+    return p;
+}
+
+/* Functions take the nodes that were added to the main graph last. */
 static Onnx__FunctionProto *functions[40];
 static size_t function_count;
 
 static char **words(const char *list, size_t *count) {
-    char **out = calloc(8, sizeof *out), *copy = strdup(list);
+    char **out = get(8 * sizeof *out), *copy = strcpy(get(strlen(list) + 1), list);
     *count = 0;
     for (char *w = strtok(copy, " "); w; w = strtok(NULL, " ")) out[(*count)++] = w;
     return out;
 }
 
 static Onnx__FunctionProto *add_function(const char *name, const char *in, const char *out, size_t nodes) {
-    Onnx__FunctionProto *f = calloc(1, sizeof *f);
+    Onnx__FunctionProto *f = get(sizeof *f);
     Onnx__GraphProto *g = mb_model(rig.model)->graph;
-    Onnx__OperatorSetIdProto *set = calloc(1, sizeof *set), **sets = calloc(1, sizeof *sets);
+    Onnx__OperatorSetIdProto *set = get(sizeof *set), **sets = get(sizeof *sets);
     onnx__function_proto__init(f);
     onnx__operator_set_id_proto__init(set);
     set->domain = (char *)"", set->has_version = 1, set->version = 13;
@@ -59,7 +70,7 @@ static Onnx__FunctionProto *add_function(const char *name, const char *in, const
     f->output = words(out, &f->n_output);
     f->opset_import = sets, f->n_opset_import = 1;
     f->n_node = nodes;
-    f->node = calloc(nodes + 1, sizeof *f->node);
+    f->node = get((nodes + 1) * sizeof *f->node);
     g->n_node -= nodes;
     if (nodes) memcpy(f->node, g->node + g->n_node, nodes * sizeof *f->node);
     functions[function_count++] = f;
@@ -76,6 +87,7 @@ static Onnx__NodeProto *call(const char *function, const char *name, const char 
 
 static void open_functions(void) {
     function_count = 0;
+    pool_used = 0;
     open_xy(13, FLOAT, "2");
     mb_opset(rig.model, "local", 1);
 }
