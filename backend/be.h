@@ -95,7 +95,8 @@ typedef struct wfc_be_layer {
     int32_t red_axis;          /* axis of operand a that red_var walks */
     uint64_t macs, macs_nonzero;
     wfc_be_split split;
-    double density;         /* share of non-zero weights that plans count with */
+    double density;         /* share of non-zero weights */
+    uint64_t *red_nonzero;  /* [extent of red_var + 1] those before each entry; NULL: no zeros, or no red_var */
     double ready;           /* estimated cycles from the first word of a sample to the end of its work here */
     const uint32_t **order; /* per row: order of the contraction channels in the lane, NULL = ascending */
     int32_t out_stream;

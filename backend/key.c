@@ -55,6 +55,20 @@ static double elems(const wfc_be_box *b, double channels) {
     return n;
 }
 
+/* Share of non-zero weights of the PE that has most of them: trained masks leave some inputs many, others none. */
+static double densest_part(const wfc_be *be, const wfc_be_layer *l) {
+    if (!l->red_nonzero || l->density <= 0) return l->density;
+    uint32_t n = wfc_ir_node_c(be->g, l->nodes[0])->u.contract.extent[l->red_var], parts = l->split.pc;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < parts; i++) {
+        wfc_be_interval p = wfc_be_part(n, parts, i);
+        uint64_t here = l->red_nonzero[p.hi] - l->red_nonzero[p.lo];
+        if (here > most) most = here;
+    }
+    double weights = (double)l->red_nonzero[n] / l->density, of_part = (double)((n + parts - 1) / parts) / n;
+    return (double)most / (weights * of_part);
+}
+
 /* Time and bytes of the PE whose boxes are `need` when it holds `s` dealt channels. */
 static double pe_cycles(const wfc_be *be, const wfc_be_layer *l, const wfc_be_need *need, const wfc_be_box *final,
                         share s, double *bytes) {
@@ -87,7 +101,7 @@ static double pe_cycles(const wfc_be *be, const wfc_be_layer *l, const wfc_be_ne
         double vectors = red > 1 && acc > channels ? channels : 1; /* one instruction per channel, or one in all */
         double dense = acc * red + vectors * (o + 4), weights = channels * red, sparse;
         uint64_t pes = (uint64_t)l->split.groups * l->split.group_rows * l->split.cols;
-        sparse = wfc_be_sparse_cycles(be->t, (uint64_t)weights, l->density, pes, (uint64_t)(acc / channels));
+        sparse = wfc_be_sparse_cycles(be->t, (uint64_t)weights, densest_part(be, l), pes, (uint64_t)(acc / channels));
         bool by_zeros = be->opt->allot == WFC_ALLOT_SPARSE && be->opt->sparse != WFC_SPARSE_NEVER && l->density < 1;
         work += o + acc / 2 + (by_zeros && sparse < dense ? sparse : dense);
         *bytes += 4 * (acc + weights);

@@ -71,7 +71,28 @@ static bool tail_keeps_channels(const wfc_graph *g, const wfc_be_layer *l) {
 
 enum { COUNTED_WEIGHTS = 1 << 28 };
 
-static void count_macs(const wfc_graph *g, wfc_be_layer *l) {
+/* How many weights that are not zero multiply the first i entries of the contraction axis, for every i. */
+static wfc_status count_by_part(wfc_be *be, wfc_be_layer *l, const wfc_node *b) {
+    const wfc_space *s = &wfc_ir_node_c(be->g, l->nodes[0])->u.contract;
+    uint32_t extent = s->extent[l->red_var];
+    bool own;
+    int axis = plain_axis(s->b, b->shape.rank, s->index_count, (unsigned)l->red_var, &own);
+    uint64_t inner = 1, n = wfc_shape_elems(&b->shape);
+    for (unsigned d = (unsigned)axis + 1; d < b->shape.rank; d++) inner *= b->shape.dims[d];
+    l->red_nonzero = wfc_arena_alloc(&be->arena, (size_t)extent + 1, sizeof *l->red_nonzero);
+    if (!l->red_nonzero) return wfc_fail_memory(be->diag);
+    for (uint32_t i = 0; i <= extent; i++) l->red_nonzero[i] = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        float w;
+        memcpy(&w, b->u.konst.data.bytes + i * sizeof w, sizeof w);
+        l->red_nonzero[i / inner % extent + 1] += w != 0.0f;
+    }
+    for (uint32_t i = 0; i < extent; i++) l->red_nonzero[i + 1] += l->red_nonzero[i];
+    return WFC_OK;
+}
+
+static wfc_status count_macs(wfc_be *be, wfc_be_layer *l) {
+    const wfc_graph *g = be->g;
     const wfc_space *s = &wfc_ir_node_c(g, l->nodes[0])->u.contract;
     const wfc_node *b = wfc_ir_node_c(g, wfc_ir_operand(g, l->nodes[0], 1));
     l->macs = 1;
@@ -84,9 +105,9 @@ static void count_macs(const wfc_graph *g, wfc_be_layer *l) {
     }
     l->macs_nonzero = l->macs;
     l->density = 1;
-    if (b->op != WFC_CORE_CONST || b->dtype != WFC_F32) return;
+    if (b->op != WFC_CORE_CONST || b->dtype != WFC_F32) return WFC_OK;
     uint64_t n = wfc_shape_elems(&b->shape), nonzero = 0;
-    if (n > COUNTED_WEIGHTS) return; /* more than any wafer holds: such models are planned, not run */
+    if (n > COUNTED_WEIGHTS) return WFC_OK; /* more than any wafer holds: such models are planned, not run */
     for (uint64_t i = 0; i < n; i++) {
         float w;
         memcpy(&w, b->u.konst.data.bytes + i * sizeof w, sizeof w);
@@ -94,6 +115,7 @@ static void count_macs(const wfc_graph *g, wfc_be_layer *l) {
     }
     l->macs_nonzero = nonzero * per_weight;
     l->density = (double)nonzero / (double)n;
+    return nonzero < n && l->red_var >= 0 ? count_by_part(be, l, b) : WFC_OK;
 }
 
 static float identity_of(const wfc_node *n) {
@@ -187,7 +209,7 @@ static wfc_status new_layer(wfc_be *be, const wfc_value *nodes, uint32_t count, 
                                               : "map";
     if (l->has_contract) {
         contract_roles(be->g, l);
-        count_macs(be->g, l);
+        WFC_TRY(count_macs(be, l));
     }
     if (count) {
         WFC_TRY(find_edges(be, l));
