@@ -16,9 +16,9 @@ bool wfc_dtype_of_onnx(unsigned code, wfc_dtype *out);
 bool wfc_convertible(wfc_dtype from, wfc_dtype to);
 
 /* Converts n elements. Returns n, or the index of the first one that does not fit `to` (then the elements from there on
- * are not good): an integer out of the type's range, a float64 beyond the type's range, or between integers and float32 one above 2^24 in magnitude or
- * not a whole number (NaN: it overflowed on a PE). bool becomes 0 or 1; a float32 that becomes a bool must be one of
- * these. Types must be convertible. */
+ * are not good): an integer out of the type's range, a float64 beyond the type's range, or between integers and float32
+ * one above 2^24 in magnitude or not a whole number (NaN: it overflowed on a PE). bool becomes 0 or 1; a float32 that
+ * becomes a bool must be one of these. Types must be convertible. */
 size_t wfc_convert(wfc_dtype from, const void *src, wfc_dtype to, void *dst, size_t n);
 
 #endif

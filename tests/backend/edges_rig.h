@@ -26,13 +26,13 @@ typedef struct rig_options {
     uint8_t pes_percent, region_percent; /* of the fabric: --max-pes, or a drawn --region of so much of width and
                                             height; 0 no limit */
     uint8_t bad_pes;                     /* this many drawn PEs are defective, at most RIG_BAD_PES */
-    bool fast;                           /* one more run by the fast engine on 1 to 3 threads: outputs and cycles must be equal */
-    bool odd_values;                     /* infinities, NaN and -0 among the inputs */
-    uint32_t jitters;                    /* further runs whose outputs must be equal, bit for bit */
-    bool no_skip;                        /* one more, whose cycles must be equal too */
-    bool twice;                          /* compile again: the same bytes */
-    bool print;                          /* the graph and the layers */
-    char *message;                       /* [512] receives the errors of a graph that was not run; may be NULL */
+    bool fast;        /* one more run by the fast engine on 1 to 3 threads: outputs and cycles must be equal */
+    bool odd_values;  /* infinities, NaN and -0 among the inputs */
+    uint32_t jitters; /* further runs whose outputs must be equal, bit for bit */
+    bool no_skip;     /* one more, whose cycles must be equal too */
+    bool twice;       /* compile again: the same bytes */
+    bool print;       /* the graph and the layers */
+    char *message;    /* [512] receives the errors of a graph that was not run; may be NULL */
 } rig_options;
 
 typedef enum rig_outcome { RIG_OK = 0, RIG_NO_FIT, RIG_REFUSED, RIG_FAILED } rig_outcome;
