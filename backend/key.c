@@ -65,8 +65,9 @@ static double densest_part(const wfc_be *be, const wfc_be_layer *l) {
         uint64_t here = l->red_nonzero[p.hi] - l->red_nonzero[p.lo];
         if (here > most) most = here;
     }
-    double weights = (double)l->red_nonzero[n] / l->density, of_part = (double)((n + parts - 1) / parts) / n;
-    return (double)most / (weights * of_part);
+    uint32_t longest = (n + parts - 1) / parts;
+    double weights = (double)l->red_nonzero[n] / l->density;
+    return (double)most * n / (weights * longest);
 }
 
 /* Time and bytes of the PE whose boxes are `need` when it holds `s` dealt channels. */

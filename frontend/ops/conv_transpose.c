@@ -148,8 +148,8 @@ static wfc_status convert_conv_transpose(wfc_fe_ctx *c, wfc_fe_node *n) {
         wfc_fe_shape(c, wfc_fe_input(c, n, 2), &rank, dims);
         if (rank != 1 || dims[0] != yd[1])
             return wfc_fe_invalid(c, n, "the bias is not a vector of %lld channels", (long long)yd[1]);
-        for (; rank <= t.spatial; rank++) dims[rank] = 1;
-        WFC_TRY(wfc_fe_ir_input_as(c, n, 2, rank, dims, &y[1]));
+        for (unsigned d = 1; d <= t.spatial; d++) dims[d] = 1;
+        WFC_TRY(wfc_fe_ir_input_as(c, n, 2, (uint8_t)(1 + t.spatial), dims, &y[1]));
         WFC_TRY(wfc_fe_map(c, n, "add(a,b)", y, 2, &y[0]));
     }
     return wfc_fe_set_ir(c, n, 0, y[0]);

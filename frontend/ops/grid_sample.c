@@ -49,8 +49,7 @@ static wfc_status axis_weights(wfc_fe_ctx *c, wfc_fe_node *n, const sampling *s,
     wfc_shape shape = {.rank = 3, .dims = {s->n, s->out[0] * s->out[1], 1}};
     double size = s->size[axis], low = s->aligned ? 0 : -0.5, span = s->aligned ? size - 1 : size;
     /* P: factor, Q: offset; R: lower border of reflection, S: its span; T: last coordinate */
-    double params[] = {s->aligned ? (size - 1) / 2 : size / 2, s->aligned ? (size - 1) / 2 : (size - 1) / 2, low,
-                       span > 0 ? span : 1, size - 1};
+    double params[] = {span / 2, (size - 1) / 2, low, span > 0 ? span : 1, size - 1};
     WFC_TRY(wfc_fe_part(c, n, NULL, grid, 3, axis ? 0 : 1, 1, 1, &x[0])); /* x comes first */
     WFC_TRY(wfc_ir_add_reshape(c->g, c->diag, NULL, x[0], &shape, &x[0]));
     WFC_TRY(wfc_fe_map_params(c, n, WFC_F32, "add(mul(a,P),Q)", params, x, 1, &x[0]));
