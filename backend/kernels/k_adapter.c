@@ -154,7 +154,8 @@ static uint32_t way_of(const rig *r, unsigned d, uint32_t section, uint32_t hi) 
 }
 
 /* The main context waits for the buses, since a turn puts its words on them before it takes from them. Rows in between
- * put theirs on a bus first; the buses of two sections share links, and a word of one may wait for one of the other. */
+ * put theirs on a bus first. Not counted: the buses of two sections share links, and a word of one may wait for one of
+ * the other. */
 static double bus_wait(const rig *r) {
     double most = 0;
     for (unsigned d = 0; d < 2; d++) {
@@ -162,10 +163,7 @@ static double bus_wait(const rig *r) {
             wfc_be_interval l = r->p->listen[d][k][r->row];
             if (l.hi == l.lo) continue;
             uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
-            uint32_t others = r->p->arrive[d][1 - k][r->row];
-            double words = l.hi;
-            (void)others;
-            words += way_of(r, d, section, l.hi) * (double)r->be->t->hop_latency;
+            double words = l.hi + way_of(r, d, section, l.hi) * (double)r->be->t->hop_latency;
             if (words > most) most = words;
         }
     }
