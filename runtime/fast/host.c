@@ -133,9 +133,9 @@ wfc_status fhost_find_paths(fast *f) {
     if (!f->paths) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < f->e.out_count; i++) {
         const out_stream *o = &f->e.outs[i];
-        uint32_t x = o->side == WFC_SIDE_WEST ? 0 : f->width - 1, count = 1;
+        uint32_t width = f->e.target->width, x = o->side == WFC_SIDE_WEST ? 0 : width - 1, count = 1;
         way_back todo[BAND] = {
-            {f->e.grid[(size_t)o->row * f->width + x] - 1, 0, o->side == WFC_SIDE_WEST ? WFC_PORT_W : WFC_PORT_E}};
+            {f->e.grid[(size_t)o->row * width + x] - 1, 0, o->side == WFC_SIDE_WEST ? WFC_PORT_W : WFC_PORT_E}};
         f->paths[i].source = BAND;
         for (uint32_t k = 0; k < count; k++) WFC_TRY(extend(f, &f->paths[i], o->colour, todo[k], todo, &count));
     }

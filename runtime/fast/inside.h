@@ -61,7 +61,7 @@ typedef struct fslot {
 typedef struct frouter {
     uint64_t nonempty[2];
     const fset *set;
-    uint32_t place;     /* y * stride + x: index of its bits */
+    uint32_t place;     /* index of its bits: row * stride + column, from the box's north-west corner */
     uint32_t port[2];   /* host port at its west, east side, NONE32 */
     uint32_t record[4]; /* the neighbours', in units */
     uint32_t queues;    /* bit per input queue that is not empty */
@@ -111,10 +111,11 @@ typedef struct fast {
     uint32_t *chan_place;
     uint32_t *stream_node; /* by input stream: where it enters */
     uint32_t *port_at;     /* by port: next cycle in which it may inject, NO_TIME */
-    uint32_t *port_of[2];  /* by row: the host port of the west, east side, NONE32 */
+    uint32_t *port_of[2];  /* by row of the box: the host port of the west, east side, NONE32 */
     out_path *paths;       /* by output stream */
     uint32_t queue_units, hop, ramp, to_router, port_latency;
-    uint32_t width, height, stride; /* stride: places of a row, a multiple of 64 */
+    uint32_t x, y, width, height; /* the box of all nodes */
+    uint32_t stride;              /* places of a row, a multiple of 64 */
     worker *workers;
     uint32_t worker_count;
     /* The band at hand: cycles e.now .. e.now + cycles - 1, but for those after `stop` (a trap). */
@@ -173,6 +174,9 @@ static inline void wake_router(worker *s, uint32_t place, uint32_t at) {
 }
 static inline void wake_pe(worker *s, uint32_t place, uint32_t at) {
     due_at(s->f, place, time_now(s), at)->pes |= 1ull << place % 64;
+}
+static inline uint32_t place_of(const fast *f, const wfc_prog_pe *at) {
+    return (at->y - f->y) * f->stride + (at->x - f->x);
 }
 /* Of the place behind port N, E, S, W. */
 static inline uint32_t place_behind(const fast *f, uint32_t place, unsigned port) {

@@ -94,23 +94,39 @@ static wfc_status place_records(fast *f, uint32_t *out_units, const char **why) 
     return WFC_OK;
 }
 
+/* The box of all nodes. */
+static void find_box(fast *f) {
+    uint32_t x0 = UINT32_MAX, y0 = UINT32_MAX, x1 = 0, y1 = 0;
+    for (uint32_t i = 0; i < f->e.nodes; i++) {
+        const wfc_prog_pe *at = &f->e.p->pes[i];
+        if (at->x < x0) x0 = at->x;
+        if (at->y < y0) y0 = at->y;
+        if (at->x >= x1) x1 = at->x + 1u;
+        if (at->y >= y1) y1 = at->y + 1u;
+    }
+    if (x1 == 0) x0 = y0 = 0; /* no node at all */
+    f->x = x0;
+    f->y = y0;
+    f->width = x1 - x0;
+    f->height = y1 - y0;
+    f->stride = (f->width + 63u) & ~63u;
+}
+
 /* The grid of places, its bits, and the host ports of its rows. */
 static wfc_status make_places(fast *f) {
     const wfc_engine *e = &f->e;
-    f->width = e->target->width;
-    f->height = e->target->height;
-    f->stride = (f->width + 63u) & ~63u;
+    find_box(f);
     size_t places = (size_t)f->height * f->stride;
     f->node_at = sim_big_calloc(places, sizeof *f->node_at);
     f->bits = sim_big_calloc(places / 64 * SLOTS, sizeof *f->bits);
     if (!f->node_at || !f->bits) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < e->nodes; i++) {
-        uint32_t place = e->p->pes[i].y * f->stride + e->p->pes[i].x;
+        uint32_t place = place_of(f, &e->p->pes[i]);
         f->node_at[place] = i;
         if (e->pes[i].info) f->bits[(size_t)place / 64 * SLOTS].pes |= 1ull << place % 64;
     }
     for (unsigned side = 0; side < 2; side++) {
-        f->port_of[side] = wfc_calloc(f->height, sizeof(uint32_t));
+        f->port_of[side] = wfc_calloc((size_t)f->height + 1, sizeof(uint32_t));
         if (!f->port_of[side]) return WFC_ERR_NO_MEMORY;
         for (uint32_t y = 0; y < f->height; y++) f->port_of[side][y] = NONE32;
     }
@@ -144,7 +160,7 @@ static void fill_record(fast *f, uint32_t node) {
     const pe *p = &f->e.pes[node];
     frouter *r = router_at(f, node);
     r->set = f->sets[pp->router_index == UINT32_MAX ? f->e.p->router_count : pp->router_index];
-    r->place = pp->y * f->stride + pp->x;
+    r->place = place_of(f, pp);
     r->port[0] = r->port[1] = NONE32;
     for (unsigned port = 0; port < 4; port++) {
         uint32_t other = sim_neighbour(&f->e, node, port);
@@ -181,7 +197,7 @@ static wfc_status bind_host(fast *f, const char **why) {
         uint32_t x = po->side == WFC_SIDE_WEST ? 0 : e->target->width - 1u;
         uint32_t node = e->grid[(size_t)po->row * e->target->width + x] - 1;
         unsigned side = po->side == WFC_SIDE_WEST ? 0 : 1;
-        f->port_of[side][po->row] = k;
+        f->port_of[side][po->row - f->y] = k;
         router_at(f, node)->port[side] = k;
         for (uint32_t i = 0; i < po->count; i++) f->stream_node[po->streams[i]] = node;
     }

@@ -24,12 +24,17 @@ static uint32_t tile_columns(const fast *f) {
 }
 
 /* The part [lo, hi) of 0 .. size-1 that row or column `index` of tiles has in step `step`. */
-static bool window(uint32_t index, uint32_t step, uint32_t size, uint32_t *lo, uint32_t *hi) {
+static void window(uint32_t index, uint32_t step, uint32_t size, uint32_t *lo, uint32_t *hi) {
     int64_t from = (int64_t)index * TILE - step, to = from + TILE;
-    if (to <= 0 || from >= size) return false;
     *lo = from < 0 ? 0 : (uint32_t)from;
     *hi = to > size ? size : (uint32_t)to;
-    return true;
+}
+
+/* The steps [lo, hi) in which that part is not empty. */
+static void steps(uint32_t index, uint32_t size, uint32_t *lo, uint32_t *hi) {
+    uint32_t at = index * TILE;
+    if (at >= size && at - size + 1 > *lo) *lo = at - size + 1;
+    if (at + TILE < *hi) *hi = at + TILE;
 }
 
 static void visit_port(worker *s, unsigned side, uint32_t row) {
@@ -160,9 +165,13 @@ static void note_trap(worker *s) {
 static void run_tile(worker *s, uint32_t column, uint32_t row) {
     const fast *f = s->f;
     wfc_engine *e = &s->e;
-    for (uint32_t step = 0; step < f->cycles; step++) {
+    uint32_t first = 0, end = f->cycles;
+    steps(column, f->width, &first, &end);
+    steps(row, f->height, &first, &end);
+    for (uint32_t step = first; step < end; step++) {
         uint32_t x0, x1, y0, y1;
-        if (!window(column, step, f->width, &x0, &x1) || !window(row, step, f->height, &y0, &y1)) continue;
+        window(column, step, f->width, &x0, &x1);
+        window(row, step, f->height, &y0, &y1);
         e->now = f->e.now + step;
         if (e->now > atomic_load_explicit(&f->stop, memory_order_relaxed)) return;
         uint64_t last_moved = e->last_moved;
