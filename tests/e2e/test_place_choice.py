@@ -119,9 +119,8 @@ class PlaceChoice(unittest.TestCase):
         found, taken = self.times(os.path.join(model, "model.onnx"), (
             "--data", model, "--samples", str(SAMPLES), "--compare", "--rel-max", "1e-4"))
         print("mlp-fashion", found, taken)
-        # By the run: the promises of the two are too near to each other to say which is less.
-        self.assertLess(found["metis"][1], found["slabs"][1])
-        self.assertEqual(found["auto"], found["metis"])
+        for kind in (0, 1):
+            self.assertLess(found["metis"][kind], found["slabs"][kind])
         self.assertNotEqual(taken, "slabs")
 
 
