@@ -297,14 +297,12 @@ typedef struct wfc_be_init {
     uint32_t node;   /* CONST: number of the reading node in the layer */
     wfc_value value; /* CONST */
 } wfc_be_init;
-/* latency_cycles: what the PE waits for its neighbours per sample, beyond its own cycles. in_bursts: its words and its
- * waits come in bursts, so that neither fills all of the other's time (adapters). */
+/* latency_cycles: what the PE waits for its neighbours per sample, beyond its own cycles. */
 typedef struct wfc_be_pe_build {
     wfc_be_asm *a;
     WFC_VEC(wfc_be_init) init;
     wfc_be_move_table tables[WFC_BE_TABLES];
     double latency_cycles;
-    bool in_bursts;
     bool empty;
 } wfc_be_pe_build;
 WFC_MUST_USE wfc_status wfc_be_emit_layer(wfc_be *be, const wfc_be_layer *l, uint32_t row, uint32_t col,

@@ -232,7 +232,6 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
     wfc_be_asm_bucket(r.a, WFC_BE_SETUP);
     arm_all(&r);
     out->latency_cycles = bus_wait(&r);
-    out->in_bursts = true;
     outputs(&r);
     uint32_t again = wfc_be_asm_label(r.a);
     wfc_be_asm_place(r.a, again);

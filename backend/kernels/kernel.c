@@ -26,11 +26,6 @@ void wfc_be_pe_build_deinit(wfc_be_pe_build *b) {
     b->a = NULL;
 }
 
-/* Part of the shorter of words and waits that the longer does not hide, where both come in bursts. Measured: an adapter
- * of resnet-fashion on lab (546 cycles of its own, 894 of words, 455 of waits) has a period of 1593; the predictions of
- * all bundled models, pruned ones too, are then within 10 % of the simulator. */
-static const double NOT_HIDDEN = 0.35;
-
 double wfc_be_pe_cycles(const wfc_be_pe_build *b) {
     const wfc_be_cost *c = wfc_be_asm_cost(b->a);
     double sum = 0, background = 0;
@@ -40,9 +35,7 @@ double wfc_be_pe_cycles(const wfc_be_pe_build *b) {
         background += c[i].background_cycles;
     }
     /* Words move in the background while the main context waits for its neighbours. */
-    double more = background > b->latency_cycles ? background : b->latency_cycles;
-    double less = background > b->latency_cycles ? b->latency_cycles : background;
-    return sum + more + (b->in_bursts ? NOT_HIDDEN * less : 0);
+    return sum + (background > b->latency_cycles ? background : b->latency_cycles);
 }
 
 void wfc_be_receive_setup(wfc_be_asm *a, wfc_be_receive *r, const char *name, uint8_t queue, uint8_t colour, uint8_t ut,
