@@ -18,7 +18,7 @@
 #include "ir/graph.h"
 
 /* WFC_BE_WIDEST: columns beyond which no adapter is looked for. */
-enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1, WFC_BE_TABLES = WFC_BE_MAX_EDGES, WFC_BE_WIDEST = 48 };
+enum { WFC_BE_MAX_EDGES = 6, WFC_BE_NONE = -1, WFC_BE_TABLES = WFC_BE_MAX_EDGES + 1, WFC_BE_WIDEST = 48 };
 
 typedef struct wfc_be_box {
     uint8_t rank;

@@ -2,10 +2,10 @@
  *
  *   arm: lane -> in, buses -> listen buffers
  *   loop: wait lane, re-arm into the other half; copy what leaves the row into staging buffers, send them on the buses;
- *         wait and re-arm each bus; assemble the destination segment; send it; turn the halves
+ *         assemble what is here already; wait for and re-arm each bus, assemble what it brought; send; turn the halves
  *
- * Own words wait only for words of rows nearer to the listeners, upward first in the upper half of a section, downward
- * first in the lower: so the two merges cannot close a cycle.
+ * Own words wait only for words of rows nearer to the listeners. Where both buses had to share a microthread, the one
+ * where fewer rows go before would have to be first, or the two merges would close a cycle.
  * Budget: input queues 5 (lane, 2 buses x 2 directions), output queues 3, microthreads 7, colours 2 + up to 4. */
 #include "backend/be.h"
 #include "backend/kernels/kernel.h"
@@ -29,7 +29,8 @@ typedef struct rig {
     wfc_be_asm *a;
     wfc_be_receive lane, bus[2][2];
     uint32_t staging[2], out_array;
-    uint8_t bus_queue[2], out_queue;
+    uint8_t bus_queue[2], out_queue, bus_ut[2];
+    uint32_t moves_left, sends_left; /* yet to be emitted */
 } rig;
 
 static void find_source(const rig *r, int32_t id, uint32_t from_row, wfc_be_pair *pair) {
@@ -51,74 +52,85 @@ static uint32_t source_row(const rig *r, int32_t id) {
     return r->ad->plan_row[id];
 }
 
+static wfc_status move(rig *r, const wfc_be_pairs *pairs, uint32_t to, wfc_be_move_table *table) {
+    r->moves_left--;
+    uint32_t spare = WFC_BE_TABLE_DESCS * r->moves_left + 2 * r->sends_left;
+    return wfc_be_emit_moves(r->a, pairs, to, R_POINTER, spare, table);
+}
+
+/* Copies of the words that the rows of one direction want. */
+static wfc_status stage_words(rig *r, unsigned d) {
+    const wfc_be_list *l = &r->p->insert[d][r->row];
+    wfc_be_pairs pairs = {0};
+    for (uint32_t i = 0; i < l->count; i++) {
+        wfc_be_pair one;
+        find_source(r, l->ids[i], r->row, &one);
+        one.dst = i;
+        if (wfc_vec_push(&pairs.v, one) != WFC_OK) {
+            wfc_vec_free(&pairs.v);
+            return wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
+        }
+    }
+    wfc_status st = move(r, &pairs, r->staging[d], &r->b->tables[d]);
+    wfc_vec_free(&pairs.v);
+    return st;
+}
+
+/* The row of the section farthest from the listeners' side ends the sample on a bus. */
+static uint16_t bus_control(const rig *r, unsigned d) {
+    uint32_t q = r->ad->section, lo = r->ad->y + wfc_be_section(r->ad, r->row) * q, end = r->ad->y + r->ad->h;
+    uint32_t hi = lo + q < end ? lo + q : end;
+    const uint32_t *sum = r->p->before[d];
+    bool last = (d == 0 ? sum[r->row] - sum[lo] : sum[hi] - sum[r->row + 1]) == 0;
+    bool alone = sum[hi] - sum[lo] == r->p->insert[d][r->row].count;
+    return alone ? 0 : last ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
+}
+
+/* Upward first in the upper half of a section: where fewer rows go before this one. */
+static bool upward_first(const rig *r) {
+    uint32_t top = r->ad->y + wfc_be_section(r->ad, r->row) * r->ad->section;
+    return 2 * (r->row - top) < r->ad->section;
+}
+
 static wfc_status stage_bus(rig *r) {
     wfc_be_asm_bucket(r->a, WFC_BE_SEND);
-    const wfc_be_column_plan *p = r->p;
-    bool any = p->insert[0][r->row].count || p->insert[1][r->row].count;
-    if (any) wfc_be_asm_wait(r->a, UT_BUS);
-    for (unsigned d = 0; d < 2; d++) {
-        const wfc_be_list *l = &p->insert[d][r->row];
-        if (!l->count) continue;
-        wfc_be_pairs pairs = {0};
-        for (uint32_t i = 0; i < l->count; i++) {
-            wfc_be_pair one;
-            find_source(r, l->ids[i], r->row, &one);
-            one.dst = i;
-            if (wfc_vec_push(&pairs.v, one) != WFC_OK) {
-                wfc_vec_free(&pairs.v);
-                return wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
-            }
-        }
-        wfc_status st = wfc_be_emit_moves(r->a, &pairs, r->staging[d], R_POINTER, &r->b->tables[d]);
-        wfc_vec_free(&pairs.v);
-        WFC_TRY(st);
-    }
-    /* One microthread sends on both: first where fewer rows go before this one, upward in the upper half of a section.
-     * The other way round, the top row, first of those that send up, would wait for all that send down. */
-    uint32_t top = r->ad->y + wfc_be_section(r->ad, r->row) * r->ad->section;
-    bool upper = 2 * (r->row - top) < r->ad->section;
     for (unsigned i = 0; i < 2; i++) {
-        unsigned d = upper ? 1 - i : i;
-        uint32_t n = p->insert[d][r->row].count;
+        unsigned d = upward_first(r) ? 1 - i : i;
+        uint32_t n = r->p->insert[d][r->row].count;
         if (!n) continue;
-        /* The row of the section farthest from the listeners' side ends the sample on this bus. */
-        uint32_t q = r->ad->section, lo = r->ad->y + wfc_be_section(r->ad, r->row) * q, end = r->ad->y + r->ad->h;
-        uint32_t hi = lo + q < end ? lo + q : end;
-        const uint32_t *sum = p->before[d];
-        bool last = (d == 0 ? sum[r->row] - sum[lo] : sum[hi] - sum[r->row + 1]) == 0;
-        bool alone = sum[hi] - sum[lo] == n;
-        uint16_t ctl = alone ? 0 : last ? WFC_CTL(WFC_CTL_NOP, WFC_CTL_RESET) : WFC_CTL(WFC_CTL_ADVANCE, WFC_CTL_NOP);
-        uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, ctl);
+        wfc_be_asm_wait(r->a, r->bus_ut[d]);
+        WFC_TRY(stage_words(r, d));
+        r->sends_left--;
+        uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, bus_control(r, d));
         wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, wfc_be_asm_row(r->a, r->staging[d], 0, WFC_F32, n),
-                         WFC_OPND_NONE, UT_BUS, 0, 0);
+                         WFC_OPND_NONE, r->bus_ut[d], 0, 0);
     }
     return WFC_OK;
 }
 
-static wfc_status assemble(rig *r) {
+/* The elements of the destination interval that come over bus (d, k); d < 0: from the PE's own lane. Fills are in the
+ * data image. */
+static wfc_status assemble(rig *r, int d, int k) {
     const wfc_be_list *to = &r->be->streams.data[r->ad->stream].rows[r->row];
     wfc_be_interval give = r->p->give[r->row];
     wfc_be_asm_bucket(r->a, WFC_BE_COMPUTE);
     wfc_be_pairs pairs = {0};
     wfc_status st = WFC_OK;
-    /* Grouped by source buffer so that walks do not break where pieces alternate; fills are in the data image. */
-    static const int8_t GROUPS[5][2] = {{-1, 0}, {0, 0}, {0, 1}, {1, 0}, {1, 1}};
-    for (unsigned g = 0; g < 5 && st == WFC_OK; g++) {
-        for (uint32_t i = give.lo; i < give.hi && st == WFC_OK; i++) {
-            int32_t id = to->ids[i];
-            if (id < 0) continue;
-            uint32_t s = source_row(r, id);
-            int8_t d = s == r->row ? -1 : s < r->row ? 0 : 1;
-            int8_t k = d >= 0 && wfc_be_section(r->ad, s) != wfc_be_section(r->ad, r->row);
-            if (d != GROUPS[g][0] || k != GROUPS[g][1]) continue;
-            wfc_be_pair one;
-            find_source(r, id, s, &one);
-            one.dst = i - give.lo;
-            st = wfc_vec_push(&pairs.v, one);
-        }
+    for (uint32_t i = give.lo; i < give.hi && st == WFC_OK; i++) {
+        int32_t id = to->ids[i];
+        if (id < 0) continue;
+        uint32_t s = source_row(r, id);
+        bool own = s == r->row;
+        if (own != (d < 0)) continue;
+        if (!own && (d != (s < r->row ? 0 : 1) || k != (wfc_be_section(r->ad, s) != wfc_be_section(r->ad, r->row))))
+            continue;
+        wfc_be_pair one;
+        find_source(r, id, s, &one);
+        one.dst = i - give.lo;
+        st = wfc_vec_push(&pairs.v, one);
     }
     if (st == WFC_OK)
-        st = wfc_be_emit_moves(r->a, &pairs, r->out_array, R_POINTER, &r->b->tables[2]);
+        st = move(r, &pairs, r->out_array, &r->b->tables[d < 0 ? 2 : 3 + 2 * d + k]);
     else
         st = wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
     wfc_vec_free(&pairs.v);
@@ -153,19 +165,34 @@ static uint32_t way_of(const rig *r, unsigned d, uint32_t section, uint32_t hi) 
     return from - r->row;
 }
 
-/* The main context waits for the buses, since a turn puts its words on them before it takes from them. Rows in between
- * put theirs on a bus first. Not counted: the buses of two sections share links, and a word of one may wait for one of
- * the other. */
+/* The bus of the section before passes `row`: a row from there on, in its direction, listens to it. */
+static bool passes(const rig *r, unsigned d) {
+    uint32_t section = wfc_be_section(r->ad, r->row);
+    for (uint32_t at = r->row; at >= r->ad->y && at < r->ad->y + r->ad->h && wfc_be_section(r->ad, at) == section;
+         at += d == 0 ? 1u : UINT32_MAX) {
+        if (r->p->listen[d][1][at].hi > r->p->listen[d][1][at].lo) return true;
+    }
+    return false;
+}
+
+/* From the PE's own words on a bus to the last that it takes from one: until all words of the busier direction have
+ * passed. Its own may be the first of them, but they stand in line with those of the other section, and rows that are
+ * through sooner wait for their neighbours in the next sample. */
 static double bus_wait(const rig *r) {
     double most = 0;
     for (unsigned d = 0; d < 2; d++) {
+        const wfc_be_interval *l[2] = {&r->p->listen[d][0][r->row], &r->p->listen[d][1][r->row]};
+        bool hears[2] = {l[0]->hi > l[0]->lo, l[1]->hi > l[1]->lo};
+        if (!hears[0] && !hears[1]) continue;
+        double words = r->p->arrive[d][0][r->row] + (passes(r, d) ? r->p->arrive[d][1][r->row] : 0);
+        uint32_t section = wfc_be_section(r->ad, r->row), rows = 0;
         for (unsigned k = 0; k < 2; k++) {
-            wfc_be_interval l = r->p->listen[d][k][r->row];
-            if (l.hi == l.lo) continue;
-            uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
-            double words = l.hi + way_of(r, d, section, l.hi) * (double)r->be->t->hop_latency;
-            if (words > most) most = words;
+            if (!hears[k]) continue;
+            uint32_t n = way_of(r, d, section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u), l[k]->hi);
+            if (n > rows) rows = n;
         }
+        double cycles = words + rows * (double)r->be->t->hop_latency;
+        if (cycles > most) most = cycles;
     }
     return most;
 }
@@ -186,10 +213,16 @@ static void arm_all(rig *r) {
             wfc_be_interval l = p->listen[d][k][r->row];
             if (l.hi == l.lo) continue;
             uint32_t section = wfc_be_section(r->ad, r->row) + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u);
+            r->moves_left++;
             wfc_be_receive_setup(r->a, &r->bus[d][k], "bus", queue++, colours[d * 2 + (section & 1)], ut++, reg++,
                                  R_TEMP, l.hi - l.lo);
         }
     }
+    /* The bus served first has a microthread of its own, the other too if one is left, else that of the PE's output:
+     * of the sample before, which waits for nothing that this sample does. */
+    unsigned first = upward_first(r) ? 1 : 0;
+    r->bus_ut[first] = UT_BUS;
+    r->bus_ut[1 - first] = ut < UT_SEND ? ut : UT_SEND;
 }
 
 static void outputs(rig *r) {
@@ -200,16 +233,28 @@ static void outputs(rig *r) {
     r->out_queue = queue;
     uint32_t n = r->p->give[r->row].hi - r->p->give[r->row].lo;
     if (n) {
+        r->moves_left++;
+        r->sends_left++;
         wfc_be_asm_bind_out(r->a, queue++, wfc_be_colour(&r->be->streams.data[r->ad->stream], r->row));
         r->out_array = wfc_be_asm_array(r->a, "out", 4 * n, WFC_MEM_OUTPUT);
     }
     for (unsigned d = 0; d < 2; d++) {
         uint32_t m = r->p->insert[d][r->row].count;
         if (!m) continue;
+        r->moves_left++;
+        r->sends_left++;
         r->bus_queue[d] = queue;
         wfc_be_asm_bind_out(r->a, queue++, colours[d * 2 + (section & 1)]);
         r->staging[d] = wfc_be_asm_array(r->a, d == 0 ? "down" : "up", 4 * m, WFC_MEM_SCRATCH);
     }
+}
+
+/* Cycles of the main context so far. */
+static double main_cycles(const rig *r) {
+    const wfc_be_cost *c = wfc_be_asm_cost(r->a);
+    double sum = 0;
+    for (unsigned i = 0; i < WFC_BE_BUCKETS; i++) sum += c[i].overhead_cycles + c[i].busy_cycles;
+    return sum;
 }
 
 wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
@@ -231,21 +276,28 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
     wfc_be_asm_const_regs(r.a, R_CONST, 4);
     wfc_be_asm_bucket(r.a, WFC_BE_SETUP);
     arm_all(&r);
-    out->latency_cycles = bus_wait(&r);
     outputs(&r);
     uint32_t again = wfc_be_asm_label(r.a);
     wfc_be_asm_place(r.a, again);
     wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
     wfc_be_receive_next(r.a, &r.lane, R_TEMP);
     WFC_TRY(stage_bus(&r));
-    wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
-    for (unsigned d = 0; d < 2; d++) {
-        for (unsigned k = 0; k < 2; k++) wfc_be_receive_next(r.a, &r.bus[d][k], R_TEMP);
-    }
+    double before = main_cycles(&r);
     if (n) {
         wfc_be_asm_bucket(r.a, WFC_BE_SEND);
         wfc_be_asm_wait(r.a, UT_SEND);
-        WFC_TRY(assemble(&r));
+        WFC_TRY(assemble(&r, -1, 0));
+    }
+    double meanwhile = main_cycles(&r) - before, wait = bus_wait(&r);
+    out->latency_cycles = wait > meanwhile ? wait - meanwhile : 0;
+    for (unsigned d = 0; d < 2; d++) {
+        for (unsigned k = 0; k < 2; k++) {
+            wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+            wfc_be_receive_next(r.a, &r.bus[d][k], R_TEMP);
+            if (n && r.bus[d][k].ut) WFC_TRY(assemble(&r, (int)d, (int)k));
+        }
+    }
+    if (n) {
         WFC_TRY(fill_constants(&r));
         wfc_be_asm_bucket(r.a, WFC_BE_SEND);
         uint16_t ctl = wfc_be_lane_control(be, &be->streams.data[ad->stream], row, col);

@@ -18,7 +18,7 @@
 #include "backend/kernels/k_sparse.h"
 #include "backend/kernels/k_weights.h"
 
-enum { R_TEMP = 1, R_HALF = 2, R_NEST = 8, R_CONST = 12 };
+enum { R_TEMP = 1, R_HALF = 2, R_NEST = 8, R_CONST = 12, SPARE_DESCS = 14 /* of those that picked words may take */ };
 
 typedef struct rig {
     wfc_be *be;
@@ -243,7 +243,7 @@ static wfc_status find_picks(rig *r, uint32_t e, wfc_be_interval take) {
 static wfc_status next_words(rig *r, uint32_t e) {
     wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
     if (!r->picks[e].v.count) return WFC_OK;
-    return wfc_be_emit_moves(r->a, &r->picks[e], r->edge[e].array, R_NEST, &r->b->tables[e]);
+    return wfc_be_emit_moves(r->a, &r->picks[e], r->edge[e].array, R_NEST, SPARE_DESCS, &r->b->tables[e]);
 }
 
 static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {

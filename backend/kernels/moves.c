@@ -6,7 +6,7 @@
  */
 #include "backend/kernels/moves.h"
 
-enum { STATIC_MOVES = 6, SPARE_DESCS = 14 /* left for what else the PE's program does */ };
+enum { STATIC_MOVES = 6 };
 
 typedef struct walk {
     uint32_t array, src, dst;
@@ -100,7 +100,7 @@ static wfc_status emit_table(wfc_be_asm *a, const walk *w, size_t n, uint32_t to
 }
 
 wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t to_array, uint8_t pointer,
-                             wfc_be_move_table *out) {
+                             uint32_t spare, wfc_be_move_table *out) {
     *out = (wfc_be_move_table){0};
     size_t n = pairs->v.count;
     if (n == 0) return WFC_OK;
@@ -112,7 +112,7 @@ wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t 
     }
     for (unsigned level = 0; level < 4; level++) n = merge(w, n);
     wfc_status st = WFC_OK;
-    bool room = wfc_be_asm_desc_count(a) + 2 * n + SPARE_DESCS <= wfc_be_asm_target(a)->descriptors;
+    bool room = wfc_be_asm_desc_count(a) + 2 * n + spare <= wfc_be_asm_target(a)->descriptors;
     if (n > STATIC_MOVES || !room) {
         st = emit_table(a, w, n, to_array, pointer, out);
     } else {
