@@ -248,9 +248,13 @@ wfc_value wfc_be_view_root(const wfc_graph *g, wfc_value v);
 /* Element of `consumed` -> id in its root, or a fill. */
 int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
 
-/* streams.c: lane contents, direct connections, adapters. Ports of an edge of the wafer within the region's rows. */
+/* inputs.c: ports of an edge of the wafer; those within the region's rows are used. */
+bool wfc_be_has_port(const wfc_be *be, unsigned side, uint32_t row);
 uint32_t wfc_be_port_count(const wfc_be *be, unsigned side);
 uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row);
+/* Which elements of a model's input enter at which port, in which order. `wanted` [height]: lists of the first reader. */
+WFC_MUST_USE wfc_status wfc_be_input_rows(wfc_be *be, wfc_be_stream *s, const wfc_be_list *wanted);
+/* streams.c: lane contents, direct connections, adapters. */
 /* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);

@@ -133,10 +133,11 @@ static wfc_status count_moves(planner *p, const link *l, uint32_t u, uint32_t v,
     WFC_TRY(rows_of(p, l, u, v, &from, &to));
     *out = wfc_be_count_moves(p->be, l->sample, &from, &to);
     out->channels = channels_of(p, l, v);
-    if (l->from != UINT32_MAX || out->words <= 0) return WFC_OK;
-    float port = (float)(l->words / wfc_be_port_count(p->be, WFC_SIDE_WEST));
-    out->lane = port;
-    if (out->heard < port) out->heard = port;
+    double taken = l->from == UINT32_MAX ? l->words / wfc_be_port_count(p->be, WFC_SIDE_WEST) : from.lane;
+    wfc_be_relation r = p->floor->relation[p->floor->edge_first[l->to] + l->edge];
+    bool meet = r == WFC_BE_EAST || r == WFC_BE_IN; /* else they run against each other */
+    out->lane = (float)(meet ? taken + to.lane : fmax(taken, to.lane));
+    if (l->from == UINT32_MAX && out->words > 0 && (double)out->heard < taken) out->heard = (float)taken;
     return WFC_OK;
 }
 

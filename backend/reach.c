@@ -7,8 +7,8 @@
 
 #include "backend/plan.h"
 
-/* A lane from a port takes as many cycles as it has words, and its first readers' work. */
-static const double LANE_PRICE = 1.12;
+/* Words of a row's busiest link that a sample's time has to have room for, each. */
+static const double LANE_PRICE = 1.03;
 
 enum { CUTS = 64, TURN_CYCLES = 60 };
 
@@ -48,6 +48,10 @@ static void coordinates(const wfc_shape *s, uint32_t flat, uint32_t *at) {
 wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const wfc_be_split *split, const wfc_be_sample *s,
                                wfc_be_rows *out) {
     WFC_TRY(new_rows(be, out));
+    out->lane = 1;
+    for (unsigned d = 0; d < l->shape.rank; d++)
+        out->lane *= (double)((l->shape.dims[d] + split->row_parts[d] - 1) / split->row_parts[d]);
+    out->lane = ceil(out->lane / split->pc);
     for (unsigned i = 0; i < WFC_BE_SAMPLES; i++) {
         uint32_t at[WFC_IR_MAX_RANK], group = 0, inner = 0;
         out->lo[i] = out->hi[i] = UINT16_MAX;
@@ -168,6 +172,9 @@ wfc_status wfc_be_rows_read(wfc_be *be, wfc_be_layer *l, uint32_t edge, const wf
     l->order = NULL;
     wfc_status st = describe(be, l, edge, &r);
     if (st == WFC_OK) rows_of(be, l, edge, &r, s, out);
+    wfc_be_need need;
+    if (st == WFC_OK) st = wfc_be_needs(be, l, wfc_be_group_row(split, split->groups / 2), 0, &need);
+    if (st == WFC_OK) out->lane = (double)wfc_be_box_elems(&need.edge[edge]);
     l->order = order;
     l->split = mine;
     wfc_arena_deinit(&be->arena);

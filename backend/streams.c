@@ -227,121 +227,6 @@ static wfc_status sort_channels(wfc_be *be, wfc_be_layer *l, uint32_t edge, cons
     return WFC_OK;
 }
 
-/* Ports outside the region's rows are not used: no adapter reaches them. */
-static bool in_region(const wfc_be *be, uint32_t row) {
-    return row >= be->region.y && row < be->region.y + be->region.h;
-}
-
-uint32_t wfc_be_port_count(const wfc_be *be, unsigned side) {
-    uint32_t n = 0;
-    for (unsigned i = 0; i < be->t->io_count[side]; i++) n += in_region(be, be->t->io_rows[side][i]);
-    return n;
-}
-
-static bool has_port(const wfc_be *be, unsigned side, uint32_t row) {
-    for (unsigned i = 0; i < be->t->io_count[side]; i++) {
-        if (be->t->io_rows[side][i] == row) return true;
-    }
-    return false;
-}
-
-uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
-    uint32_t best = 0, best_d = UINT32_MAX;
-    for (unsigned i = 0; i < be->t->io_count[side]; i++) {
-        uint32_t p = be->t->io_rows[side][i], d = p > row ? p - row : row - p;
-        if (!in_region(be, p)) continue;
-        if (d < best_d) {
-            best = p;
-            best_d = d;
-        }
-    }
-    return best;
-}
-
-/* First and last row whose reader needs each element; UINT16_MAX: none. */
-typedef struct readers {
-    uint16_t *first, *last; /* [elements] */
-} readers;
-
-/* Looks at all that is read. False: an element twice, a fill, or a row without a port. */
-static bool mark_read(const wfc_be *be, const demand *d, readers *m) {
-    bool exact = true;
-    for (uint32_t r = 0; r < be->height; r++) {
-        const wfc_be_list *l = &d->rows[r];
-        if (l->count && !has_port(be, WFC_SIDE_WEST, r)) exact = false;
-        for (uint32_t i = 0; i < l->count; i++) {
-            if (l->ids[i] < 0) {
-                exact = false;
-                continue;
-            }
-            if (m->first[l->ids[i]] == UINT16_MAX)
-                m->first[l->ids[i]] = (uint16_t)r;
-            else
-                exact = false;
-            m->last[l->ids[i]] = (uint16_t)r;
-        }
-    }
-    return exact;
-}
-
-/* Elements nobody needs, dealt over the ports of those that somebody needs. */
-static wfc_status fill_unread(wfc_be *be, wfc_be_stream *s, const readers *m, uint64_t n) {
-    bool *used = wfc_calloc(be->height, sizeof *used), any = false;
-    if (!used) return wfc_fail_memory(be->diag);
-    for (uint64_t i = 0; i < n; i++) {
-        if (m->first[i] == UINT16_MAX) continue;
-        any = used[wfc_be_nearest_port(be, WFC_SIDE_WEST, (m->first[i] + m->last[i]) / 2u)] = true;
-    }
-    if (!any) used[wfc_be_nearest_port(be, WFC_SIDE_WEST, 0)] = true; /* its first reader reads fills alone */
-    wfc_status st = WFC_OK;
-    uint32_t row = 0;
-    for (uint64_t i = 0; i < n && st == WFC_OK; i++) {
-        if (m->first[i] != UINT16_MAX) continue;
-        do row = (row + 1) % be->height;
-        while (!used[row]);
-        st = wfc_be_list_push(be, &s->rows[row], (int32_t)i);
-    }
-    wfc_free(used);
-    return st;
-}
-
-/* Host input: element order and rows. Taken as the first reader asks where that injects each element exactly once at a
- * row with a port; else each element enters near the middle of the rows that need it, in the order of the first. What
- * nobody needs is injected as well and filtered there: dealt over the rows that somebody listens to, in front of what
- * is needed, so that no sample is done before it has come in whole. */
-static wfc_status fill_input(wfc_be *be, wfc_be_stream *s, const demand *d, readers *m, uint64_t n) {
-    bool exact = mark_read(be, d, m), missing = false;
-    for (uint64_t i = 0; i < n; i++) missing |= m->first[i] == UINT16_MAX;
-    if (exact && !missing) {
-        for (uint32_t r = 0; r < be->height; r++) s->rows[r] = d->rows[r];
-        return WFC_OK;
-    }
-    WFC_TRY(fill_unread(be, s, m, n));
-    for (uint32_t r = 0; r < be->height; r++) {
-        for (uint32_t i = 0; i < d->rows[r].count; i++) {
-            int32_t id = d->rows[r].ids[i];
-            if (id < 0 || m->first[id] != r) continue;
-            uint32_t port = wfc_be_nearest_port(be, WFC_SIDE_WEST, (r + m->last[id]) / 2);
-            m->first[id] = UINT16_MAX; /* placed */
-            WFC_TRY(wfc_be_list_push(be, &s->rows[port], id));
-        }
-    }
-    return WFC_OK;
-}
-
-static wfc_status input_rows(wfc_be *be, wfc_be_stream *s, const demand *d) {
-    uint64_t n = wfc_shape_elems(&wfc_ir_node_c(be->g, s->tensor)->shape);
-    readers m = {wfc_calloc((size_t)n, sizeof *m.first), wfc_calloc((size_t)n, sizeof *m.last)};
-    wfc_status st = m.first && m.last ? WFC_OK : wfc_fail_memory(be->diag);
-    if (st == WFC_OK) {
-        memset(m.first, 0xff, (size_t)n * sizeof *m.first);
-        st = fill_input(be, s, d, &m, n);
-    }
-    wfc_free(m.first);
-    wfc_free(m.last);
-    return st;
-}
-
 /* The lanes of a layer's output: columns from east to west (an ordered merge lets the eastern ones go first). */
 static wfc_status layer_rows(wfc_be *be, const wfc_be_layer *l, wfc_be_stream *s) {
     for (uint32_t r = l->split.y; r < l->split.y + l->split.h; r++) {
@@ -447,7 +332,7 @@ static wfc_status find_source(wfc_be *be, uint32_t layer, uint32_t edge, const d
     wfc_value root = wfc_be_view_root(be->g, e->consumed);
     if (be->stream_of[root.i] < 0) { /* a model input, first use */
         WFC_TRY(new_stream(be, wfc_ir_node_c(be->g, root)->u.input.host_name, root, &be->stream_of[root.i]));
-        WFC_TRY(input_rows(be, &be->streams.data[be->stream_of[root.i]], d));
+        WFC_TRY(wfc_be_input_rows(be, &be->streams.data[be->stream_of[root.i]], d->rows));
         be->host_stream[root.i] = be->stream_of[root.i];
         WFC_TRY(spread_input(be, layer, edge, &be->stream_of[root.i]));
     }
@@ -578,7 +463,7 @@ static wfc_status connect_output(wfc_be *be, uint32_t output) {
     int32_t stream = be->layers[layer].out_stream;
     bool ports = true;
     const wfc_be_stream *s = &be->streams.data[stream];
-    for (uint32_t r = 0; r < be->height; r++) ports &= s->rows[r].count == 0 || has_port(be, WFC_SIDE_EAST, r);
+    for (uint32_t r = 0; r < be->height; r++) ports &= s->rows[r].count == 0 || wfc_be_has_port(be, WFC_SIDE_EAST, r);
     if (!ports) {
         demand d = {.rows = wfc_arena_alloc(&be->arena, be->height, sizeof *d.rows)};
         if (!d.rows) return wfc_fail_memory(be->diag);
