@@ -26,6 +26,14 @@ typedef enum wfc_fe_state {
  * is 0 or 1; an integer is a float32 without fraction, exact up to 2^24 in magnitude. What arithmetic would make larger
  * becomes NaN (wfc_fe_guard), which the edge refuses in an integer: an overflow fails the run, it gives no answer. */
 enum { WFC_FE_FLOATS = 1, WFC_FE_INTS = 2, WFC_FE_BOOLS = 4, WFC_FE_NUMBERS = 3, WFC_FE_ANY = 7 };
+enum { WFC_FE_NOT_FOLDED = 8 }; /* beside them in a record: refused between constants */
+
+/* Restrictions that several operators share, and a number of the code within such a text. */
+#define WFC_FE_STRING(x) WFC_FE_STRING_(x)
+#define WFC_FE_STRING_(x) #x
+#define WFC_FE_LOG2_COMPARISONS 22
+#define WFC_FE_COMPARISONS                                                                                             \
+    "what depends on values of the run: at most 2^" WFC_FE_STRING(WFC_FE_LOG2_COMPARISONS) " comparisons"
 
 typedef struct wfc_fe_value {
     const char *name; /* raw ONNX name */
@@ -87,13 +95,19 @@ typedef struct wfc_fe_ctx {
 /* One ONNX operator. The attribute list holds "name:kind" separated by blanks, kind i f s t I F S (one or many
  * integers, floats, strings, a tensor). */
 struct wfc_fe_op {
-    wfc_op_info info;
+    struct {
+        const char *domain, *name;
+        int since, until;
+        const char *restrictions; /* only what the fields below do not say */
+    } info;
     uint16_t min_in, max_in, max_out;
     uint32_t static_inputs; /* bit k: input k only says a shape, axes or the like, and must be known at import */
     const char *attributes;
     wfc_status (*convert)(wfc_fe_ctx *c, wfc_fe_node *n);
     uint8_t types; /* WFC_FE_FLOATS ...: what wfc_fe_ir_input may read; 0: floats */
 };
+/* "floats", "numbers and bool", ... of a record's `types`. */
+const char *wfc_fe_types_text(uint8_t types);
 /* The table of ops_table.c; NULL when there is none of that name. "ai.onnx" is the default domain "". */
 const wfc_fe_op *wfc_fe_find_op(const char *domain, const char *name);
 

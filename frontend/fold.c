@@ -78,6 +78,8 @@ static wfc_status evaluate(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 wfc_status wfc_fe_fold_node(wfc_fe_ctx *c, wfc_fe_node *n, bool *out_done) {
     wfc_graph scratch, *kept = c->g;
+    *out_done = true;
+    if (n->op->types & WFC_FE_NOT_FOLDED) return wfc_fe_unsupported(c, n, "not supported between constants");
     wfc_graph_init(&scratch);
     c->g = &scratch;
     c->folding = true;

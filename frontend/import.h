@@ -58,11 +58,18 @@ const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_co
  * They live as long as the import. */
 const char *const *wfc_import_folded(const wfc_import *im, size_t *out_count);
 
-/* One ONNX operator: one record per operator in frontend/ops/ (several in a family's file). */
+/* One ONNX operator, as its record in frontend/ops/ says (one per operator, several in a family's file). The import
+ * enforces the fields itself, before it calls the operator's converter; `restrictions` is what the converter checks. */
 typedef struct wfc_op_info {
     const char *domain, *name;
-    int since, until;
-    const char *restrictions;
+    int since, until;         /* operator sets of the domain */
+    const char *types;        /* what it computes on at run time: "floats", "numbers", "any type", ... */
+    bool folds;               /* also between constants */
+    uint32_t constants;       /* bit k: input k must be known at import */
+    unsigned min_in, max_in;  /* inputs; UINT_MAX: any number */
+    unsigned max_out;         /* outputs that may be used; UINT_MAX: any number */
+    const char *attributes;   /* "name:kind ...", kinds i f s t, capitals for lists; others are refused */
+    const char *restrictions; /* "" when there are none */
 } wfc_op_info;
 /* The table behind `waferc ops`, sorted by name; *out_count entries, static. */
 const wfc_op_info *wfc_import_ops(uint32_t *out_count);

@@ -96,8 +96,9 @@ static wfc_status put_operators(wfc_buf *out, const Onnx__ModelProto *m, wfc_dia
             i = end;
             continue;
         }
-        wfc_buf_printf(out, "  %s%s%s\n", known ? "supported" : "NOT SUPPORTED",
-                       known && *op->info.restrictions ? ": " : "", known ? op->info.restrictions : "");
+        wfc_buf_printf(out, "  %s%s%s%s\n", known ? "supported: " : "NOT SUPPORTED",
+                       known ? wfc_fe_types_text(op->types) : "", known && *op->info.restrictions ? "; " : "",
+                       known ? op->info.restrictions : "");
         i = end;
     }
     wfc_free(sorted);

@@ -124,13 +124,12 @@ static wfc_status convert_div(wfc_fe_ctx *c, wfc_fe_node *n) {
     return binary(c, n, '/');
 }
 
-#define RESTRICTION "numbers"
 #define ATTRIBUTES "broadcast:i axis:i consumed_inputs:I"
 const wfc_fe_op wfc_fe_op_add = {
-    {"", "Add", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_add, WFC_FE_NUMBERS};
+    {"", "Add", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, ATTRIBUTES, convert_add, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_sub = {
-    {"", "Sub", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_sub, WFC_FE_NUMBERS};
+    {"", "Sub", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, ATTRIBUTES, convert_sub, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_mul = {
-    {"", "Mul", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_mul, WFC_FE_NUMBERS};
+    {"", "Mul", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, ATTRIBUTES, convert_mul, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_div = {
-    {"", "Div", 1, WFC_FE_NEWEST_OPSET, RESTRICTION}, 2, 2, 1, 0, ATTRIBUTES, convert_div, WFC_FE_NUMBERS};
+    {"", "Div", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, ATTRIBUTES, convert_div, WFC_FE_NUMBERS};

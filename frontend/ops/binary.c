@@ -44,20 +44,20 @@ static wfc_status compare(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr) {
     return wfc_fe_set_typed(c, n, 0, WFC_BOOL, y);
 }
 
-#define COMPARE(suffix, name, expr, types, restrictions)                                                               \
+#define COMPARE(suffix, name, expr, types)                                                                             \
     static wfc_status convert_##suffix(wfc_fe_ctx *c, wfc_fe_node *n) {                                                \
         return compare(c, n, expr);                                                                                    \
     }                                                                                                                  \
     const wfc_fe_op wfc_fe_op_##suffix = {                                                                             \
-        {"", name, 1, WFC_FE_NEWEST_OPSET, restrictions}, 2, 2, 1, 0, "broadcast:i axis:i", convert_##suffix, types};
-COMPARE(equal, "Equal", "eq(a,b)", WFC_FE_ANY, "numbers and bool")
-COMPARE(less, "Less", "lt(a,b)", WFC_FE_NUMBERS, "numbers")
-COMPARE(greater, "Greater", "lt(b,a)", WFC_FE_NUMBERS, "numbers")
-COMPARE(less_or_equal, "LessOrEqual", "le(a,b)", WFC_FE_NUMBERS, "numbers")
-COMPARE(greater_or_equal, "GreaterOrEqual", "le(b,a)", WFC_FE_NUMBERS, "numbers")
-COMPARE(and, "And", "and(a,b)", WFC_FE_BOOLS, "bool")
-COMPARE(or, "Or", "or(a,b)", WFC_FE_BOOLS, "bool")
-COMPARE(xor, "Xor", "not(eq(a,b))", WFC_FE_BOOLS, "bool")
+        {"", name, 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, "broadcast:i axis:i", convert_##suffix, types};
+COMPARE(equal, "Equal", "eq(a,b)", WFC_FE_ANY)
+COMPARE(less, "Less", "lt(a,b)", WFC_FE_NUMBERS)
+COMPARE(greater, "Greater", "lt(b,a)", WFC_FE_NUMBERS)
+COMPARE(less_or_equal, "LessOrEqual", "le(a,b)", WFC_FE_NUMBERS)
+COMPARE(greater_or_equal, "GreaterOrEqual", "le(b,a)", WFC_FE_NUMBERS)
+COMPARE(and, "And", "and(a,b)", WFC_FE_BOOLS)
+COMPARE(or, "Or", "or(a,b)", WFC_FE_BOOLS)
+COMPARE(xor, "Xor", "not(eq(a,b))", WFC_FE_BOOLS)
 
 /* --- Where -------------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +100,7 @@ static wfc_status convert_pow(wfc_fe_ctx *c, wfc_fe_node *n) {
     c->guarded |= whole;
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_pow = {{"", "Pow", 1, WFC_FE_NEWEST_OPSET, "numbers; integer results up to 2^20"},
+const wfc_fe_op wfc_fe_op_pow = {{"", "Pow", 1, WFC_FE_NEWEST_OPSET, "integer results up to 2^20"},
                                  2,
                                  2,
                                  1,
@@ -133,7 +133,7 @@ static wfc_status convert_mod(wfc_fe_ctx *c, wfc_fe_node *n) {
     c->guarded |= ints; /* by 0 */
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_mod = {{"", "Mod", 10, WFC_FE_NEWEST_OPSET, "numbers; floats exact for quotients up to 4096"},
+const wfc_fe_op wfc_fe_op_mod = {{"", "Mod", 10, WFC_FE_NEWEST_OPSET, "floats exact for quotients up to 4096"},
                                  2,
                                  2,
                                  1,
@@ -156,7 +156,6 @@ static wfc_status convert_bit_shift(wfc_fe_ctx *c, wfc_fe_node *n) {
         return wfc_fe_invalid(c, n, "attribute 'direction' is neither LEFT nor RIGHT");
     if (t != WFC_U8 && t != WFC_U16 && t != WFC_U32 && t != WFC_U64)
         return wfc_fe_invalid(c, n, "its inputs are signed");
-    if (c->folding) return wfc_fe_unsupported(c, n, "between constants");
     WFC_TRY(operands(c, n, false, x));
     WFC_TRY(wfc_fe_map(c, n, left ? POWER "mul(a,t5)" : POWER "floor(div(a,t5))", x, 2, &y));
     /* A product with a power of two has the 24 bits of its operand: wrapping is exact, and comes first. */
@@ -168,14 +167,14 @@ static wfc_status convert_bit_shift(wfc_fe_ctx *c, wfc_fe_node *n) {
     }
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_bit_shift = {{"", "BitShift", 11, WFC_FE_NEWEST_OPSET, "not between constants"},
+const wfc_fe_op wfc_fe_op_bit_shift = {{"", "BitShift", 11, WFC_FE_NEWEST_OPSET, ""},
                                        2,
                                        2,
                                        1,
                                        0,
                                        "direction:s",
                                        convert_bit_shift,
-                                       WFC_FE_INTS};
+                                       WFC_FE_INTS | WFC_FE_NOT_FOLDED};
 
 /* --- PRelu -------------------------------------------------------------------------------------------------------- */
 
@@ -197,7 +196,7 @@ static wfc_status convert_prelu(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 const wfc_fe_op wfc_fe_op_prelu = {
-    {"", "PRelu", 1, WFC_FE_NEWEST_OPSET, "numbers"}, 2, 2, 1, 0, "consumed_inputs:I", convert_prelu, WFC_FE_NUMBERS};
+    {"", "PRelu", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, "consumed_inputs:I", convert_prelu, WFC_FE_NUMBERS};
 
 /* --- Min, Max, Sum, Mean ------------------------------------------------------------------------------------------ */
 
@@ -227,11 +226,11 @@ static wfc_status variadic(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr, bool
     return wfc_fe_set_ir(c, n, 0, all);
 }
 
-#define VARIADIC(suffix, name, expr, mean, types, restrictions)                                                        \
+#define VARIADIC(suffix, name, expr, mean, types)                                                                      \
     static wfc_status convert_##suffix(wfc_fe_ctx *c, wfc_fe_node *n) {                                                \
         return variadic(c, n, expr, mean);                                                                             \
     }                                                                                                                  \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, restrictions},                            \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, ""},                                      \
                                           1,                                                                           \
                                           WFC_FE_VARIADIC,                                                             \
                                           1,                                                                           \
@@ -239,7 +238,7 @@ static wfc_status variadic(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr, bool
                                           "consumed_inputs:I",                                                         \
                                           convert_##suffix,                                                            \
                                           types};
-VARIADIC(max, "Max", "max(a,b)", false, WFC_FE_NUMBERS, "numbers")
-VARIADIC(min, "Min", "min(a,b)", false, WFC_FE_NUMBERS, "numbers")
-VARIADIC(sum, "Sum", "add(a,b)", false, WFC_FE_FLOATS, "floats")
-VARIADIC(mean, "Mean", "add(a,b)", true, WFC_FE_FLOATS, "floats")
+VARIADIC(max, "Max", "max(a,b)", false, WFC_FE_NUMBERS)
+VARIADIC(min, "Min", "min(a,b)", false, WFC_FE_NUMBERS)
+VARIADIC(sum, "Sum", "add(a,b)", false, WFC_FE_FLOATS)
+VARIADIC(mean, "Mean", "add(a,b)", true, WFC_FE_FLOATS)

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_COMPARISONS = 1 << 22 };
+enum { MAX_COMPARISONS = 1 << WFC_FE_LOG2_COMPARISONS };
 
 wfc_status wfc_fe_iota(wfc_fe_ctx *c, wfc_fe_node *n, unsigned rank, unsigned axis, int64_t count, wfc_value *out) {
     int64_t dims[WFC_IR_MAX_RANK];
@@ -93,7 +93,7 @@ static int64_t product(const int64_t *dims, unsigned from, unsigned to) {
 static wfc_status check_index(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k) {
     wfc_dtype t = wfc_fe_value_dtype(c, wfc_fe_input(c, n, k));
     if (t != WFC_I64 && t != WFC_I32) return wfc_fe_invalid(c, n, "indices are not integers");
-    return c->folding ? wfc_fe_unsupported(c, n, "between constants") : WFC_OK;
+    return WFC_OK;
 }
 
 wfc_status wfc_fe_gather_by_compare(wfc_fe_ctx *c, wfc_fe_node *n, unsigned axis) {
@@ -289,12 +289,12 @@ static wfc_status convert_one_hot(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_fe_const_input(c, n, 1, &t));
     if (t->elems != 1) return wfc_fe_invalid(c, n, "depth is not one number");
     double count = wfc_dtype_get((wfc_dtype)t->dtype, t->bytes, 0);
-    if (!(count >= 1 && count <= 1 << 22)) return wfc_fe_unsupported(c, n, "a depth that is not in 1..2^22");
+    if (!(count >= 1 && count <= MAX_COMPARISONS))
+        return wfc_fe_unsupported(c, n, "a depth that is not in 1..%d", MAX_COMPARISONS);
     wfc_fe_shape(c, wfc_fe_input(c, n, 0), &ri, di);
     wfc_fe_shape(c, wfc_fe_input(c, n, 2), &rv, dv);
     if (rv != 1 || dv[0] != 2) return wfc_fe_invalid(c, n, "values are not two numbers");
     if (ri == WFC_IR_MAX_RANK) return wfc_fe_unsupported(c, n, "a result of more than 8 axes");
-    if (c->folding) return wfc_fe_unsupported(c, n, "between constants");
     WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", -1), ri + 1u, false, &axis));
     for (unsigned i = ri; i > axis; i--) di[i] = di[i - 1];
     di[axis] = 1;
@@ -308,21 +308,26 @@ static wfc_status convert_one_hot(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_typed(c, n, 0, wfc_fe_value_dtype(c, wfc_fe_input(c, n, 2)), y);
 }
 
-#define BOUND "indices: at most 2^22 comparisons; not between constants"
 #define RECORD(suffix, name, since, inputs, statics, attributes)                                                       \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, BOUND},                               \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, WFC_FE_COMPARISONS},                  \
                                           inputs,                                                                      \
                                           inputs,                                                                      \
                                           1,                                                                           \
                                           statics,                                                                     \
                                           attributes,                                                                  \
                                           convert_##suffix,                                                            \
-                                          WFC_FE_ANY};
+                                          WFC_FE_ANY | WFC_FE_NOT_FOLDED};
 RECORD(gather_elements, "GatherElements", 11, 2, 0, "axis:i")
 RECORD(gather_nd, "GatherND", 11, 2, 0, "batch_dims:i")
 RECORD(scatter_elements, "ScatterElements", 11, 3, 0, "axis:i reduction:s")
 RECORD(scatter_nd, "ScatterND", 11, 3, 0, "reduction:s")
 RECORD(one_hot, "OneHot", 9, 3, 1u << 1, "axis:i")
 
-const wfc_fe_op wfc_fe_op_scatter = {{"", "Scatter", 9, 10, BOUND}, 3,         3, 1, 0, "axis:i",
-                                     convert_scatter_elements,      WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_scatter = {{"", "Scatter", 9, 10, WFC_FE_COMPARISONS},
+                                     3,
+                                     3,
+                                     1,
+                                     0,
+                                     "axis:i",
+                                     convert_scatter_elements,
+                                     WFC_FE_ANY | WFC_FE_NOT_FOLDED};

@@ -239,16 +239,10 @@ const wfc_fe_op wfc_fe_op_constant = {{"", "Constant", 1, WFC_FE_NEWEST_OPSET, "
                                       "value:t value_float:f value_floats:F value_int:i value_ints:I",
                                       convert_constant,
                                       WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_constant_of_shape = {{"", "ConstantOfShape", 9, WFC_FE_NEWEST_OPSET, "constants only"},
-                                               1,
-                                               1,
-                                               1,
-                                               1,
-                                               "value:t",
-                                               convert_constant_of_shape,
-                                               WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_constant_of_shape = {
+    {"", "ConstantOfShape", 9, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 1, "value:t", convert_constant_of_shape, WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_range = {
-    {"", "Range", 11, WFC_FE_NEWEST_OPSET, "constants only"}, 3, 3, 1, 7, "", convert_range, WFC_FE_NUMBERS};
+    {"", "Range", 11, WFC_FE_NEWEST_OPSET, ""}, 3, 3, 1, 7, "", convert_range, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_shape = {{"", "Shape", 1, WFC_FE_NEWEST_OPSET, "folds: shapes are static"},
                                    1,
                                    1,

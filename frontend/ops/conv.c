@@ -119,7 +119,7 @@ static wfc_status convert_conv(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_conv = {
-    {"", "Conv", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes; any stride, dilation, pads, group"},
+    {"", "Conv", 1, WFC_FE_NEWEST_OPSET, "1 to 3 spatial axes; any stride, dilation, pads, group"},
     2,
     3,
     1,

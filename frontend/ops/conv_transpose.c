@@ -155,7 +155,7 @@ static wfc_status convert_conv_transpose(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y[0]);
 }
 const wfc_fe_op wfc_fe_op_conv_transpose = {
-    {"", "ConvTranspose", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes"},
+    {"", "ConvTranspose", 1, WFC_FE_NEWEST_OPSET, "1 to 3 spatial axes"},
     2,
     3,
     1,

@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MAX_OPERANDS = 2 };
+#define MAX_OPERANDS 2
 
 typedef struct term {
     int letter[WFC_IR_MAX_RANK]; /* 0..51 a letter; 52.. an axis of the ellipsis, 52 the last */
@@ -141,11 +141,12 @@ static wfc_status convert_einsum(wfc_fe_ctx *c, wfc_fe_node *n) {
                          : wfc_ir_add_reduce(c->g, c->diag, NULL, x[0], WFC_RED_SUM, &s, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_einsum = {{"", "Einsum", 12, WFC_FE_NEWEST_OPSET, "floats; at most 2 operands"},
-                                    1,
-                                    WFC_FE_VARIADIC,
-                                    1,
-                                    0,
-                                    "equation:s",
-                                    convert_einsum,
-                                    WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_einsum = {
+    {"", "Einsum", 12, WFC_FE_NEWEST_OPSET, "at most " WFC_FE_STRING(MAX_OPERANDS) " operands"},
+    1,
+    WFC_FE_VARIADIC,
+    1,
+    0,
+    "equation:s",
+    convert_einsum,
+    WFC_FE_FLOATS};

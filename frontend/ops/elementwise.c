@@ -188,12 +188,12 @@ static wfc_status convert_dropout(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 #define UNARY_ATTRIBUTES "consumed_inputs:I"
 const wfc_fe_op wfc_fe_op_relu = {
-    {"", "Relu", 1, WFC_FE_NEWEST_OPSET, "numbers"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_relu, WFC_FE_NUMBERS};
+    {"", "Relu", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_relu, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_tanh = {
-    {"", "Tanh", 1, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_tanh, WFC_FE_FLOATS};
+    {"", "Tanh", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_tanh, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_sigmoid = {
-    {"", "Sigmoid", 1, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_sigmoid, WFC_FE_FLOATS};
-const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "numbers"},
+    {"", "Sigmoid", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_sigmoid, WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, ""},
                                   1,
                                   3,
                                   1,
@@ -202,8 +202,8 @@ const wfc_fe_op wfc_fe_op_clip = {{"", "Clip", 1, WFC_FE_NEWEST_OPSET, "numbers"
                                   convert_clip,
                                   WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_neg = {
-    {"", "Neg", 1, WFC_FE_NEWEST_OPSET, "numbers"}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_neg, WFC_FE_NUMBERS};
-const wfc_fe_op wfc_fe_op_hardsigmoid = {{"", "HardSigmoid", 1, WFC_FE_NEWEST_OPSET, "floats"},
+    {"", "Neg", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, UNARY_ATTRIBUTES, convert_neg, WFC_FE_NUMBERS};
+const wfc_fe_op wfc_fe_op_hardsigmoid = {{"", "HardSigmoid", 1, WFC_FE_NEWEST_OPSET, ""},
                                          1,
                                          1,
                                          1,
@@ -212,7 +212,7 @@ const wfc_fe_op wfc_fe_op_hardsigmoid = {{"", "HardSigmoid", 1, WFC_FE_NEWEST_OP
                                          convert_hardsigmoid,
                                          WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_hardswish = {
-    {"", "HardSwish", 14, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "", convert_hardswish, WFC_FE_FLOATS};
+    {"", "HardSwish", 14, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "", convert_hardswish, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_dropout = {{"", "Dropout", 1, WFC_FE_NEWEST_OPSET, "not in training mode"},
                                      1,
                                      3,

@@ -7,7 +7,8 @@
 #include "frontend/ops/ops.h"
 #include <stdio.h>
 
-enum { MAX_GRID = 1 << 24 };
+#define LOG2_GRID 24
+enum { MAX_GRID = 1 << LOG2_GRID };
 
 typedef struct sampling {
     uint32_t n, channels, size[2], out[2]; /* y, x */
@@ -90,11 +91,13 @@ static wfc_status convert_grid_sample(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_ir_add_reshape(c->g, c->diag, wfc_fe_name(c, n), y, &shape, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_grid_sample = {{"", "GridSample", 16, WFC_FE_NEWEST_OPSET, "floats; two spatial axes; small"},
-                                         2,
-                                         2,
-                                         1,
-                                         0,
-                                         "align_corners:i mode:s padding_mode:s",
-                                         convert_grid_sample,
-                                         WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_grid_sample = {
+    {"", "GridSample", 16, WFC_FE_NEWEST_OPSET,
+     "two spatial axes; at most 2^" WFC_FE_STRING(LOG2_GRID) " pairs of point and coordinate"},
+    2,
+    2,
+    1,
+    0,
+    "align_corners:i mode:s padding_mode:s",
+    convert_grid_sample,
+    WFC_FE_FLOATS};

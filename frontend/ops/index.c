@@ -105,7 +105,7 @@ static wfc_status convert_split(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_free(sizes);
     return s;
 }
-const wfc_fe_op wfc_fe_op_split = {{"", "Split", 1, WFC_FE_NEWEST_OPSET, "the extents are constants"},
+const wfc_fe_op wfc_fe_op_split = {{"", "Split", 1, WFC_FE_NEWEST_OPSET, ""},
                                    1,
                                    2,
                                    WFC_FE_VARIADIC,
@@ -157,7 +157,7 @@ static wfc_status convert_tile(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 const wfc_fe_op wfc_fe_op_tile = {
-    {"", "Tile", 1, WFC_FE_NEWEST_OPSET, "the repeats are constants"}, 2, 3, 1, 3u << 1, "", convert_tile, WFC_FE_ANY};
+    {"", "Tile", 1, WFC_FE_NEWEST_OPSET, ""}, 2, 3, 1, 3u << 1, "", convert_tile, WFC_FE_ANY};
 
 /* --- DepthToSpace, SpaceToDepth ----------------------------------------------------------------------------------- */
 

@@ -183,7 +183,7 @@ static wfc_status convert_unsqueeze(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 const wfc_fe_op wfc_fe_op_identity = {
     {"", "Identity", 1, WFC_FE_NEWEST_OPSET, "tensors"}, 1, 1, 1, 0, "", convert_identity, WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_reshape = {{"", "Reshape", 1, WFC_FE_NEWEST_OPSET, "the shape is a constant"},
+const wfc_fe_op wfc_fe_op_reshape = {{"", "Reshape", 1, WFC_FE_NEWEST_OPSET, ""},
                                      1,
                                      2,
                                      1,
@@ -195,19 +195,7 @@ const wfc_fe_op wfc_fe_op_flatten = {
     {"", "Flatten", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "axis:i", convert_flatten, WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_transpose = {
     {"", "Transpose", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "perm:I", convert_transpose, WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_squeeze = {{"", "Squeeze", 1, WFC_FE_NEWEST_OPSET, "the axes are constants"},
-                                     1,
-                                     2,
-                                     1,
-                                     1u << 1,
-                                     "axes:I",
-                                     convert_squeeze,
-                                     WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_unsqueeze = {{"", "Unsqueeze", 1, WFC_FE_NEWEST_OPSET, "the axes are constants"},
-                                       1,
-                                       2,
-                                       1,
-                                       1u << 1,
-                                       "axes:I",
-                                       convert_unsqueeze,
-                                       WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_squeeze = {
+    {"", "Squeeze", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 2, 1, 1u << 1, "axes:I", convert_squeeze, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_unsqueeze = {
+    {"", "Unsqueeze", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 2, 1, 1u << 1, "axes:I", convert_unsqueeze, WFC_FE_ANY};

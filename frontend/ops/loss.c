@@ -31,7 +31,6 @@ static wfc_status read_loss(wfc_fe_ctx *c, wfc_fe_node *n, loss *l) {
     if (wfc_fe_kind(wfc_fe_value_dtype(c, wfc_fe_input(c, n, 0))) != WFC_FE_FLOATS ||
         wfc_fe_kind(wfc_fe_value_dtype(c, wfc_fe_input(c, n, 1))) != WFC_FE_INTS)
         return wfc_fe_invalid(c, n, "expected floats, and integers for targets");
-    if (c->folding) return wfc_fe_unsupported(c, n, "between constants");
     l->params[0] = (double)d[1];
     memmove(dt + 2, dt + 1, sizeof *dt * (rank - 2u));
     dt[1] = 1;
@@ -105,13 +104,8 @@ static wfc_status convert_cross_entropy(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 #define LOSS(suffix, name, outs)                                                                                       \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 12, WFC_FE_NEWEST_OPSET, "not between constants"},                \
-                                          2,                                                                           \
-                                          3,                                                                           \
-                                          outs,                                                                        \
-                                          0,                                                                           \
-                                          "ignore_index:i reduction:s",                                                \
-                                          convert_##suffix,                                                            \
-                                          WFC_FE_NUMBERS};
+    const wfc_fe_op wfc_fe_op_##suffix = {                                                                             \
+        {"", name, 12, WFC_FE_NEWEST_OPSET, ""}, 2, 3, outs, 0, "ignore_index:i reduction:s", convert_##suffix,        \
+        WFC_FE_NUMBERS | WFC_FE_NOT_FOLDED};
 LOSS(nll_loss, "NegativeLogLikelihoodLoss", 1)
 LOSS(cross_entropy, "SoftmaxCrossEntropyLoss", 2)

@@ -136,7 +136,7 @@ static wfc_status convert_matmul(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-const wfc_fe_op wfc_fe_op_gemm = {{"", "Gemm", 1, WFC_FE_NEWEST_OPSET, "floats"},
+const wfc_fe_op wfc_fe_op_gemm = {{"", "Gemm", 1, WFC_FE_NEWEST_OPSET, ""},
                                   2,
                                   3,
                                   1,
@@ -145,4 +145,4 @@ const wfc_fe_op wfc_fe_op_gemm = {{"", "Gemm", 1, WFC_FE_NEWEST_OPSET, "floats"}
                                   convert_gemm,
                                   WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_matmul = {
-    {"", "MatMul", 1, WFC_FE_NEWEST_OPSET, "floats; any rank"}, 2, 2, 1, 0, "", convert_matmul, WFC_FE_FLOATS};
+    {"", "MatMul", 1, WFC_FE_NEWEST_OPSET, "any rank"}, 2, 2, 1, 0, "", convert_matmul, WFC_FE_FLOATS};

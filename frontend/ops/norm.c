@@ -97,7 +97,7 @@ static wfc_status convert_batchnorm(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_batchnorm = {
-    {"", "BatchNormalization", 1, WFC_FE_NEWEST_OPSET, "floats; not in training mode; statistics per channel"},
+    {"", "BatchNormalization", 1, WFC_FE_NEWEST_OPSET, "not in training mode; statistics per channel"},
     5,
     5,
     1,

@@ -194,7 +194,7 @@ static wfc_status convert_lrn(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 #define NORM(suffix, name, since, least, most, outs, attributes)                                                       \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, "floats"},                            \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, ""},                                  \
                                           least,                                                                       \
                                           most,                                                                        \
                                           outs,                                                                        \

@@ -1,5 +1,6 @@
 /* The table of operators behind the import and behind `waferc ops`. */
 #include "frontend/ops/ops.h"
+#include <limits.h>
 #include <string.h>
 #include <threads.h>
 
@@ -22,9 +23,31 @@ const wfc_fe_op *wfc_fe_find_op(const char *domain, const char *name) {
     return NULL;
 }
 
+const char *wfc_fe_types_text(uint8_t types) {
+    static const char *const texts[] = {"floats", "floats",          "integers",          "numbers",
+                                        "bool",   "floats and bool", "integers and bool", "any type"};
+    return texts[types & WFC_FE_ANY];
+}
+
 static wfc_op_info infos[NUM_OPS];
 static void fill_infos(void) {
-    for (unsigned i = 0; i < NUM_OPS; i++) infos[i] = table[i]->info;
+    for (unsigned i = 0; i < NUM_OPS; i++) {
+        const wfc_fe_op *op = table[i];
+        infos[i] = (wfc_op_info){
+            .domain = op->info.domain,
+            .name = op->info.name,
+            .since = op->info.since,
+            .until = op->info.until,
+            .types = wfc_fe_types_text(op->types),
+            .folds = !(op->types & WFC_FE_NOT_FOLDED),
+            .constants = op->static_inputs,
+            .min_in = op->min_in,
+            .max_in = op->max_in == WFC_FE_VARIADIC ? UINT_MAX : op->max_in,
+            .max_out = op->max_out == WFC_FE_VARIADIC ? UINT_MAX : op->max_out,
+            .attributes = op->attributes,
+            .restrictions = op->info.restrictions,
+        };
+    }
 }
 
 const wfc_op_info *wfc_import_ops(uint32_t *out_count) {

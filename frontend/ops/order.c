@@ -3,7 +3,7 @@
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
 
-enum { MAX_PAIRS = 1 << 22 };
+enum { MAX_PAIRS = 1 << WFC_FE_LOG2_COMPARISONS };
 
 /* x as [outer, n, inner]; *rank [outer, n, inner], NaN counting as the largest. */
 static wfc_status rank_of(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_shape *s, wfc_value x, bool largest,
@@ -61,8 +61,7 @@ static wfc_status convert_topk(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(read_k(c, n, d[axis], &k));
     for (unsigned i = 0; i < rank; i++) s.dims[i < axis ? 0 : i == axis ? 1 : 2] *= (uint32_t)d[i];
     if (wfc_shape_elems(&s) * s.dims[1] > MAX_PAIRS)
-        return wfc_fe_unsupported(c, n, "an axis of %u elements; at most 2^22 pairs are compared", s.dims[1]);
-    if (c->folding) return wfc_fe_unsupported(c, n, "between constants");
+        return wfc_fe_unsupported(c, n, "an axis of %u elements; at most %d pairs are compared", s.dims[1], MAX_PAIRS);
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
     WFC_TRY(wfc_ir_add_reshape(c->g, c->diag, NULL, x, &s, &x));
     WFC_TRY(rank_of(c, n, &s, x, wfc_fe_attr_int(n, "largest", 1) != 0, &order));
@@ -78,11 +77,11 @@ static wfc_status convert_topk(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_fe_set_ir(c, n, 0, values));
     return wfc_fe_set_typed(c, n, 1, WFC_I64, indices);
 }
-const wfc_fe_op wfc_fe_op_topk = {{"", "TopK", 1, WFC_FE_NEWEST_OPSET, "at most 2^22 comparisons; k is a constant"},
+const wfc_fe_op wfc_fe_op_topk = {{"", "TopK", 1, WFC_FE_NEWEST_OPSET, WFC_FE_COMPARISONS},
                                   1,
                                   2,
                                   2,
                                   1u << 1,
                                   "axis:i k:i largest:i sorted:i",
                                   convert_topk,
-                                  WFC_FE_NUMBERS};
+                                  WFC_FE_NUMBERS | WFC_FE_NOT_FOLDED};

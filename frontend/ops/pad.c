@@ -107,7 +107,7 @@ static wfc_status convert_pad(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-const wfc_fe_op wfc_fe_op_pad = {{"", "Pad", 1, WFC_FE_NEWEST_OPSET, "pads, axes and constant_value are constants"},
+const wfc_fe_op wfc_fe_op_pad = {{"", "Pad", 1, WFC_FE_NEWEST_OPSET, "constant_value is a constant"},
                                  1,
                                  4,
                                  1,

@@ -130,7 +130,7 @@ static wfc_status convert_lp_pool(wfc_fe_ctx *c, wfc_fe_node *n) {
 static wfc_status convert_global_lp_pool(wfc_fe_ctx *c, wfc_fe_node *n) {
     return lp_pool(c, n, true);
 }
-const wfc_fe_op wfc_fe_op_lp_pool = {{"", "LpPool", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes"},
+const wfc_fe_op wfc_fe_op_lp_pool = {{"", "LpPool", 1, WFC_FE_NEWEST_OPSET, "1 to 3 spatial axes"},
                                      1,
                                      1,
                                      1,
@@ -139,7 +139,7 @@ const wfc_fe_op wfc_fe_op_lp_pool = {{"", "LpPool", 1, WFC_FE_NEWEST_OPSET, "flo
                                      convert_lp_pool,
                                      WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_global_lp_pool = {
-    {"", "GlobalLpPool", 2, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "p:i", convert_global_lp_pool, WFC_FE_FLOATS};
+    {"", "GlobalLpPool", 2, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "p:i", convert_global_lp_pool, WFC_FE_FLOATS};
 
 /* Elements that the window at o counts along axis i: those of the input, with count_include_pad also the padding (but
  * not what ceil_mode reaches beyond it). */
@@ -207,7 +207,7 @@ static wfc_status convert_averagepool(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_maxpool = {
-    {"", "MaxPool", 1, WFC_FE_NEWEST_OPSET, "numbers; 1 to 3 spatial axes"},
+    {"", "MaxPool", 1, WFC_FE_NEWEST_OPSET, "1 to 3 spatial axes"},
     1,
     1,
     2,
@@ -216,7 +216,7 @@ const wfc_fe_op wfc_fe_op_maxpool = {
     convert_maxpool,
     WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_averagepool = {
-    {"", "AveragePool", 1, WFC_FE_NEWEST_OPSET, "floats; 1 to 3 spatial axes"},
+    {"", "AveragePool", 1, WFC_FE_NEWEST_OPSET, "1 to 3 spatial axes"},
     1,
     1,
     1,

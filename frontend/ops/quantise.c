@@ -80,7 +80,6 @@ static wfc_status convert_dynamic_quantize(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_value in[3], low, high, y;
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &in[0]));
     const uint32_t all = (1u << wfc_ir_node_c(c->g, in[0])->shape.rank) - 1;
-    if (c->folding) return wfc_fe_unsupported(c, n, "between constants");
     WFC_TRY(wfc_fe_reduce_axes(c, NULL, in[0], WFC_RED_MIN, all, false, &low));
     WFC_TRY(wfc_fe_reduce_axes(c, NULL, in[0], WFC_RED_MAX, all, false, &high));
     wfc_value ends[2] = {low, high};
@@ -100,12 +99,12 @@ static wfc_status convert_dynamic_quantize(wfc_fe_ctx *c, wfc_fe_node *n) {
         {"", name, 10, WFC_FE_NEWEST_OPSET, restrictions}, least, most, outs, 0, attributes, convert_##suffix, types};
 QUANT(quantize, "QuantizeLinear", 2, 3, 1, "axis:i saturate:i", WFC_FE_NUMBERS, "to 8 or 16 bits; per tensor or axis")
 QUANT(dequantize, "DequantizeLinear", 2, 3, 1, "axis:i", WFC_FE_NUMBERS, "per tensor or axis")
-QUANT(dynamic_quantize, "DynamicQuantizeLinear", 1, 1, 3, "", WFC_FE_FLOATS, "not between constants")
+QUANT(dynamic_quantize, "DynamicQuantizeLinear", 1, 1, 3, "", WFC_FE_FLOATS | WFC_FE_NOT_FOLDED, "")
 
 /* --- products of 8-bit numbers -------------------------------------------------------------------------------------
  */
 
-enum { MAX_PRODUCTS = 258 }; /* of 255 * 255: below 2^24 */
+#define MAX_PRODUCTS 258 /* of 255 * 255: below 2^24 */
 
 static wfc_status check_products(wfc_fe_ctx *c, wfc_fe_node *n, unsigned a, unsigned b, int64_t products) {
     if (!is_8bit(wfc_fe_value_dtype(c, wfc_fe_input(c, n, a))) ||
@@ -114,7 +113,7 @@ static wfc_status check_products(wfc_fe_ctx *c, wfc_fe_node *n, unsigned a, unsi
     if (products > MAX_PRODUCTS)
         return wfc_fe_unsupported(c, n, "sums of %lld products; up to %d are exact on the PEs", (long long)products,
                                   MAX_PRODUCTS);
-    return c->folding ? wfc_fe_unsupported(c, n, "between constants") : WFC_OK;
+    return WFC_OK;
 }
 
 /* Input x less its zero point, which lies along `axis`. */
@@ -218,9 +217,10 @@ static wfc_status convert_qlinear_conv(wfc_fe_ctx *c, wfc_fe_node *n) {
     return rescale(c, n, y[0], 1, 4, 6, 1, &y[0]);
 }
 
-#define EXACT "8 bits; up to 258 products in a sum; not between constants"
+#define EXACT "8 bits; up to " WFC_FE_STRING(MAX_PRODUCTS) " products in a sum"
+#define RUN_NUMBERS (WFC_FE_NUMBERS | WFC_FE_NOT_FOLDED)
 #define WINDOW "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"
-QUANT(matmul_integer, "MatMulInteger", 2, 4, 1, "", WFC_FE_NUMBERS, EXACT)
-QUANT(qlinear_matmul, "QLinearMatMul", 8, 8, 1, "", WFC_FE_NUMBERS, EXACT)
-QUANT(conv_integer, "ConvInteger", 2, 4, 1, WINDOW, WFC_FE_NUMBERS, EXACT)
-QUANT(qlinear_conv, "QLinearConv", 8, 9, 1, WINDOW, WFC_FE_NUMBERS, EXACT)
+QUANT(matmul_integer, "MatMulInteger", 2, 4, 1, "", RUN_NUMBERS, EXACT)
+QUANT(qlinear_matmul, "QLinearMatMul", 8, 8, 1, "", RUN_NUMBERS, EXACT)
+QUANT(conv_integer, "ConvInteger", 2, 4, 1, WINDOW, RUN_NUMBERS, EXACT)
+QUANT(qlinear_conv, "QLinearConv", 8, 9, 1, WINDOW, RUN_NUMBERS, EXACT)

@@ -195,8 +195,8 @@ static wfc_status convert_globalmaxpool(wfc_fe_ctx *c, wfc_fe_node *n) {
     return global_pool(c, n, WFC_RED_MAX, false);
 }
 
-#define REDUCE(suffix, name, types, restrictions)                                                                      \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, restrictions},                            \
+#define REDUCE(suffix, name, types)                                                                                    \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, ""},                                      \
                                           1,                                                                           \
                                           2,                                                                           \
                                           1,                                                                           \
@@ -204,19 +204,19 @@ static wfc_status convert_globalmaxpool(wfc_fe_ctx *c, wfc_fe_node *n) {
                                           "axes:I keepdims:i noop_with_empty_axes:i",                                  \
                                           convert_##suffix,                                                            \
                                           types};
-REDUCE(reduce_max, "ReduceMax", WFC_FE_NUMBERS, "numbers; the axes are constants")
-REDUCE(reduce_mean, "ReduceMean", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_min, "ReduceMin", WFC_FE_NUMBERS, "numbers; the axes are constants")
-REDUCE(reduce_prod, "ReduceProd", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_sum, "ReduceSum", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_l1, "ReduceL1", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_l2, "ReduceL2", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_sum_square, "ReduceSumSquare", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_log_sum, "ReduceLogSum", WFC_FE_FLOATS, "floats; the axes are constants")
-REDUCE(reduce_log_sum_exp, "ReduceLogSumExp", WFC_FE_FLOATS, "floats; the axes are constants")
+REDUCE(reduce_max, "ReduceMax", WFC_FE_NUMBERS)
+REDUCE(reduce_mean, "ReduceMean", WFC_FE_FLOATS)
+REDUCE(reduce_min, "ReduceMin", WFC_FE_NUMBERS)
+REDUCE(reduce_prod, "ReduceProd", WFC_FE_FLOATS)
+REDUCE(reduce_sum, "ReduceSum", WFC_FE_FLOATS)
+REDUCE(reduce_l1, "ReduceL1", WFC_FE_FLOATS)
+REDUCE(reduce_l2, "ReduceL2", WFC_FE_FLOATS)
+REDUCE(reduce_sum_square, "ReduceSumSquare", WFC_FE_FLOATS)
+REDUCE(reduce_log_sum, "ReduceLogSum", WFC_FE_FLOATS)
+REDUCE(reduce_log_sum_exp, "ReduceLogSumExp", WFC_FE_FLOATS)
 
 #define ARG(suffix, name)                                                                                              \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, "numbers"},                               \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, 1, WFC_FE_NEWEST_OPSET, ""},                                      \
                                           1,                                                                           \
                                           1,                                                                           \
                                           1,                                                                           \
@@ -227,13 +227,7 @@ REDUCE(reduce_log_sum_exp, "ReduceLogSumExp", WFC_FE_FLOATS, "floats; the axes a
 ARG(argmax, "ArgMax")
 ARG(argmin, "ArgMin")
 
-const wfc_fe_op wfc_fe_op_globalaveragepool = {{"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, "floats"},
-                                               1,
-                                               1,
-                                               1,
-                                               0,
-                                               "",
-                                               convert_globalaveragepool,
-                                               WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_globalaveragepool = {
+    {"", "GlobalAveragePool", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "", convert_globalaveragepool, WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_globalmaxpool = {
-    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "", convert_globalmaxpool, WFC_FE_FLOATS};
+    {"", "GlobalMaxPool", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "", convert_globalmaxpool, WFC_FE_FLOATS};

@@ -309,8 +309,7 @@ static wfc_status convert_resize(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-#define SIZES "floats; scales, sizes and roi are constants; no antialias"
-const wfc_fe_op wfc_fe_op_resize = {{"", "Resize", 10, WFC_FE_NEWEST_OPSET, SIZES},
+const wfc_fe_op wfc_fe_op_resize = {{"", "Resize", 10, WFC_FE_NEWEST_OPSET, "no antialias"},
                                     1,
                                     4,
                                     1,
@@ -321,4 +320,4 @@ const wfc_fe_op wfc_fe_op_resize = {{"", "Resize", 10, WFC_FE_NEWEST_OPSET, SIZE
                                     convert_resize,
                                     WFC_FE_FLOATS};
 const wfc_fe_op wfc_fe_op_upsample = {
-    {"", "Upsample", 7, 9, SIZES}, 1, 2, 1, 1u << 1, "mode:s scales:F", convert_resize, WFC_FE_FLOATS};
+    {"", "Upsample", 7, 9, ""}, 1, 2, 1, 1u << 1, "mode:s scales:F", convert_resize, WFC_FE_FLOATS};

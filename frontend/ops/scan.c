@@ -33,7 +33,7 @@ static wfc_status convert_trilu(wfc_fe_ctx *c, wfc_fe_node *n) {
     return wfc_fe_set_ir(c, n, 0, y);
 }
 const wfc_fe_op wfc_fe_op_trilu = {
-    {"", "Trilu", 14, WFC_FE_NEWEST_OPSET, "k is a constant"}, 1, 2, 1, 1u << 1, "upper:i", convert_trilu, WFC_FE_ANY};
+    {"", "Trilu", 14, WFC_FE_NEWEST_OPSET, ""}, 1, 2, 1, 1u << 1, "upper:i", convert_trilu, WFC_FE_ANY};
 
 static wfc_status convert_cumsum(wfc_fe_ctx *c, wfc_fe_node *n) {
     static const char letters[] = "abcdefgh";
@@ -58,7 +58,7 @@ static wfc_status convert_cumsum(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_ir_add_reduce(c->g, c->diag, wfc_fe_name(c, n), x, WFC_RED_SUM, &s, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
-const wfc_fe_op wfc_fe_op_cumsum = {{"", "CumSum", 11, WFC_FE_NEWEST_OPSET, "floats; the axis is a constant"},
+const wfc_fe_op wfc_fe_op_cumsum = {{"", "CumSum", 11, WFC_FE_NEWEST_OPSET, ""},
                                     2,
                                     2,
                                     1,

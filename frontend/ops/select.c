@@ -288,29 +288,10 @@ static wfc_status convert_expand(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 const wfc_fe_op wfc_fe_op_gather = {
-    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, "run-time indices: at most 2^22 comparisons"},
-    2,
-    2,
-    1,
-    0,
-    "axis:i",
-    convert_gather,
-    WFC_FE_ANY};
+    {"", "Gather", 1, WFC_FE_NEWEST_OPSET, WFC_FE_COMPARISONS}, 2, 2, 1, 0, "axis:i", convert_gather, WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_concat = {
     {"", "Concat", 1, WFC_FE_NEWEST_OPSET, ""}, 1, WFC_FE_VARIADIC, 1, 0, "axis:i", convert_concat, WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_slice = {{"", "Slice", 1, WFC_FE_NEWEST_OPSET, "starts, ends, axes and steps are constants"},
-                                   1,
-                                   5,
-                                   1,
-                                   0x1e,
-                                   "starts:I ends:I axes:I",
-                                   convert_slice,
-                                   WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_expand = {{"", "Expand", 8, WFC_FE_NEWEST_OPSET, "the shape is a constant"},
-                                    2,
-                                    2,
-                                    1,
-                                    1u << 1,
-                                    "",
-                                    convert_expand,
-                                    WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_slice = {
+    {"", "Slice", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 5, 1, 0x1e, "starts:I ends:I axes:I", convert_slice, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_expand = {
+    {"", "Expand", 8, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 1u << 1, "", convert_expand, WFC_FE_ANY};

@@ -60,7 +60,7 @@ static wfc_status convert_hardmax(wfc_fe_ctx *c, wfc_fe_node *n) {
 
 #define ALONG(suffix, name)                                                                                            \
     const wfc_fe_op wfc_fe_op_##suffix = {                                                                             \
-        {"", name, 1, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "axis:i", convert_##suffix, WFC_FE_FLOATS};
+        {"", name, 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "axis:i", convert_##suffix, WFC_FE_FLOATS};
 ALONG(softmax, "Softmax")
 ALONG(log_softmax, "LogSoftmax")
 ALONG(hardmax, "Hardmax")

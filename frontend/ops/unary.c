@@ -16,29 +16,20 @@ static wfc_status unary(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr, double 
     return wfc_fe_set_ir(c, n, 0, y);
 }
 
-#define TEXT_FLOATS "floats"
-#define TEXT_NUMBERS "numbers"
-
 /* An operator without attributes. */
 #define PLAIN(suffix, name, since, kind, expr)                                                                         \
     static wfc_status convert_##suffix(wfc_fe_ctx *c, wfc_fe_node *n) {                                                \
         return unary(c, n, expr, 0, 0);                                                                                \
     }                                                                                                                  \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, TEXT_##kind},                         \
-                                          1,                                                                           \
-                                          1,                                                                           \
-                                          1,                                                                           \
-                                          0,                                                                           \
-                                          "consumed_inputs:I",                                                         \
-                                          convert_##suffix,                                                            \
-                                          WFC_FE_##kind};
+    const wfc_fe_op wfc_fe_op_##suffix = {                                                                             \
+        {"", name, since, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "consumed_inputs:I", convert_##suffix, WFC_FE_##kind};
 
 /* One with the attributes of P and Q, each with its default; one more name where there is but one. */
 #define WITH(suffix, name, since, list, p, p0, q, q0, expr)                                                            \
     static wfc_status convert_##suffix(wfc_fe_ctx *c, wfc_fe_node *n) {                                                \
         return unary(c, n, expr, (double)wfc_fe_attr_float(n, p, p0), (double)wfc_fe_attr_float(n, q, q0));            \
     }                                                                                                                  \
-    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, "floats"},                            \
+    const wfc_fe_op wfc_fe_op_##suffix = {{"", name, since, WFC_FE_NEWEST_OPSET, ""},                                  \
                                           1,                                                                           \
                                           1,                                                                           \
                                           1,                                                                           \
@@ -87,7 +78,7 @@ static wfc_status convert_gelu(wfc_fe_ctx *c, wfc_fe_node *n) {
     return unary(c, n, "mul(mul(a,0.5),add(1,erf(mul(a,P))))", 0.70710678118654752440, 0);
 }
 const wfc_fe_op wfc_fe_op_gelu = {
-    {"", "Gelu", 20, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "approximate:s", convert_gelu, WFC_FE_FLOATS};
+    {"", "Gelu", 20, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "approximate:s", convert_gelu, WFC_FE_FLOATS};
 
 /* --- tests: bool results ----------------------------------------------------------------------------------------- */
 
@@ -110,8 +101,8 @@ static wfc_status convert_not(wfc_fe_ctx *c, wfc_fe_node *n) {
     return test(c, n, c->folding ? "not(a)" : "sub(1,a)");
 }
 const wfc_fe_op wfc_fe_op_isnan = {
-    {"", "IsNaN", 9, WFC_FE_NEWEST_OPSET, "floats"}, 1, 1, 1, 0, "", convert_isnan, WFC_FE_FLOATS};
-const wfc_fe_op wfc_fe_op_isinf = {{"", "IsInf", 10, WFC_FE_NEWEST_OPSET, "floats"},
+    {"", "IsNaN", 9, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "", convert_isnan, WFC_FE_FLOATS};
+const wfc_fe_op wfc_fe_op_isinf = {{"", "IsInf", 10, WFC_FE_NEWEST_OPSET, ""},
                                    1,
                                    1,
                                    1,
@@ -119,5 +110,4 @@ const wfc_fe_op wfc_fe_op_isinf = {{"", "IsInf", 10, WFC_FE_NEWEST_OPSET, "float
                                    "detect_negative:i detect_positive:i",
                                    convert_isinf,
                                    WFC_FE_FLOATS};
-const wfc_fe_op wfc_fe_op_not = {
-    {"", "Not", 1, WFC_FE_NEWEST_OPSET, "bool"}, 1, 1, 1, 0, "", convert_not, WFC_FE_BOOLS};
+const wfc_fe_op wfc_fe_op_not = {{"", "Not", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "", convert_not, WFC_FE_BOOLS};
