@@ -5,6 +5,7 @@ import os
 import random
 
 import cli_files as files
+import cli_refusals as refusals
 import cli_scenes as scenes
 
 # `fragment`: text, or a list of texts, to be found in the messages (of a command that succeeds: in its output too).
@@ -27,6 +28,7 @@ def write_files(bench):
     write("random", noise)
     write("text", "this is no model, no program and no tensor\n")
     write_models(write)
+    refusals.write(bench)
     write_tensors(bench, write, noise)
     write("deadlock.wasm", files.DEADLOCK)
     write("trap.wasm", files.TRAP)
@@ -140,6 +142,17 @@ def model_cases():
     for what, name, fragment in (("SRAM", "small", ["layer 0: ", "are missing"]), ("columns", "narrow", ["columns", "are missing"]),
                                  ("colours", "colours", ["takes 6 colours", "target lab has 2"])):
         yield Case(f"target with too little ({what})", ["compile", "layers.onnx", *OUT, "--target", name + ".json"], 4, fragment)
+
+
+def refusal_cases():
+    for name, model, status, fragment in refusals.rows():
+        if status == 0:
+            yield Case("import: " + name, ["inspect", model], 0, "import: ok, ")
+        else:
+            yield Case("import: " + name, ["compile", model, *OUT], status, fragment)
+    data = ["compile", "layers.onnx", *OUT]
+    yield Case("--const: an input that is data", data + ["--const", "x=x.npy"], 2, "x")
+    yield Case("--const: an input that is not there", data + ["--const", "nobody=x.npy"], 2, "nobody")
 
 
 def dim_cases():
@@ -281,7 +294,7 @@ def name_cases():
 
 
 def cases(bench):
-    for group in (model_cases, dim_cases, target_cases, program_cases, tensor_cases, usage_cases, name_cases):
+    for group in (model_cases, refusal_cases, dim_cases, target_cases, program_cases, tensor_cases, usage_cases, name_cases):
         yield from group()
     for name, status, function in scenes.SCENES:
         yield Case(name, None, status, "", function)
