@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Exports larger nets, with calibrated random weights, to a folder outside the repository.
 
-    export.py [--exporter torchscript|dynamo] [--keep-bn] [--out DIR] [NAME ...]
+    export.py [--exporter torchscript|dynamo] [--keep-bn] [--out DIR] [--zoo] [NAME ...]
 
 Run it with the Python of the virtual environment that setup_torch.sh makes. It
-downloads nothing. For each NAME (default: all) it makes, in DIR/NAME (DIR is
-~/.cache/waferc/models unless given):
+downloads nothing. For each NAME (default: all of MODELS; with --zoo: all of ZOO,
+a small net of each family of torchvision's classifiers) it makes, in DIR/NAME
+(DIR is ~/.cache/waferc/models unless given):
 
     model.onnx              by the TorchScript exporter, opset 17, batch 1
     model-dynamo.onnx       by the dynamo exporter (with --exporter dynamo), and
@@ -17,12 +18,15 @@ downloads nothing. For each NAME (default: all) it makes, in DIR/NAME (DIR is
     test_data_set_0 .. 7/   the same as input_0.pb and output_0.pb, for
                             'waferc run --data DIR/NAME --compare'
 
+Of a net of ZOO, the first of the eight inputs is recorded, the others are not.
+
 Weights are random, so the nets know nothing, but they compute something: an
 untrained mobilenet_v2 gives 1e-10 for any image, which proves nothing. Here each
 BatchNormalization takes its statistics from a batch of images, each Conv and
-Linear of a net without them is scaled to outputs of deviation 1, and the last
-Linear is scaled and shifted until logits have mean 0 and deviation 0.75 over
-that batch. They differ from image to image.
+Linear that none follows is scaled to outputs of deviation 1, and the last Linear
+is scaled and shifted until logits have mean 0 and deviation 0.75 over that batch
+(a net that ends in a Conv, a Relu and a mean is only scaled). They differ from
+image to image.
 """
 
 import argparse
@@ -72,6 +76,32 @@ MODELS = {
 }
 
 
+def zoo(name, side=224, **options):
+    return name, (lambda: getattr(torchvision.models, name)(weights=None, **options), (3, side, side))
+
+
+# as MODELS: small variants, those of at least 224 pixels as torchvision trains them; auxiliary heads are for training only
+ZOO = dict([
+    zoo("alexnet"),
+    zoo("vgg11"),
+    zoo("vgg11_bn"),
+    zoo("squeezenet1_1"),
+    zoo("densenet121"),
+    zoo("googlenet", aux_logits=False, init_weights=True),
+    zoo("inception_v3", 299, aux_logits=False, init_weights=True),
+    zoo("resnext50_32x4d"),
+    zoo("wide_resnet50_2"),
+    zoo("mobilenet_v3_small"),
+    zoo("shufflenet_v2_x0_5"),
+    zoo("mnasnet0_5"),
+    zoo("efficientnet_b0"),
+    zoo("efficientnet_v2_s"),
+    zoo("regnet_x_400mf"),
+    zoo("regnet_y_400mf"),
+    zoo("convnext_tiny"),
+])
+
+
 # ---- images and weights -----------------------------------------------------
 
 
@@ -91,49 +121,54 @@ def random_images(count, shape, seed):
     return total / len(grains) ** 0.5
 
 
-def scale_layers(net, images):
-    """Without BatchNormalization: each layer's weights so that its outputs have deviation 1."""
-    x = images
-    for layer in net:
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            layer.weight /= layer(x).std()
-        x = layer(x)
+LAYERS = (nn.Conv2d, nn.Linear)
 
 
-def last_linear(net):
-    return [m for m in net.modules() if isinstance(m, nn.Linear)][-1]
+def unnormalised(net):
+    """Layers that no BatchNormalization follows: all of a net without, else those of squeeze-excitations, and Linears."""
+    if not any(isinstance(m, nn.BatchNorm2d) for m in net.modules()):
+        return {m for m in net.modules() if isinstance(m, LAYERS)}
+    inner = {m for part in net.modules() if isinstance(part, torchvision.ops.SqueezeExcitation) for m in part.modules()}
+    return {m for m in net.modules() if isinstance(m, nn.Linear) or (m in inner and isinstance(m, nn.Conv2d))}
+
+
+def scale_outputs(layer, inputs, output):
+    """A forward hook: the layer's weights so that its outputs have deviation 1, and what it gives with these."""
+    layer.weight /= output.std()
+    return layer.forward(*inputs)
 
 
 @torch.no_grad()
 def calibrated(name):
     """The net in eval mode with weights as the text above says."""
-    build, shape = MODELS[name]
+    build, shape = {**MODELS, **ZOO}[name]
     torch.manual_seed(SEED)
-    net = build()
+    net = build().eval()
     images = random_images(CALIBRATION, shape, SEED + 1)
-    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
+    for norm in (m for m in net.modules() if isinstance(m, (nn.BatchNorm2d, nn.LayerNorm))):
         # not 1 and 0, so that folding them is seen to be right
         norm.weight.uniform_(0.7, 1.3)
         norm.bias.normal_(0.0, 0.2)
-    if norms:
-        dropouts = [m for m in net.modules() if isinstance(m, nn.Dropout)]
-        net.train()
-        for dropout in dropouts:
-            dropout.eval()
-        net(images)
-    else:
-        scale_layers(net, images)
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.momentum = 1.0
+            norm.train()
+    for name, parameter in net.named_parameters():
+        if name.endswith("layer_scale"):  # ConvNeXt's starts at 1e-6: its blocks would add nothing
+            parameter.uniform_(0.3, 0.7)
+    hooks = [layer.register_forward_hook(scale_outputs) for layer in unnormalised(net)]
+    net(images)
+    for hook in hooks:
+        hook.remove()
     net.eval()
-    linear = last_linear(net)
-    linear.weight.normal_()
-    linear.bias.zero_()
+    last = [m for m in net.modules() if isinstance(m, LAYERS)][-1]
+    last.weight.normal_()
+    last.bias.zero_()
     logits = net(images)
-    centre = logits.mean(dim=0)
+    # behind a Conv there is a Relu, which scales with it, but what it leaves at 0 does not shift
+    centre = logits.mean(dim=0) if isinstance(last, nn.Linear) else 0.0
     factor = LOGIT_DEVIATION / (logits - centre).std()
-    linear.weight *= factor
-    linear.bias -= centre * factor
+    last.weight *= factor
+    last.bias -= centre * factor
     return net
 
 
@@ -184,7 +219,8 @@ def file_name(exporter, keep_bn):
 
 def make(name, folder, exporter, keep_bn):
     os.makedirs(folder, exist_ok=True)
-    shape = MODELS[name][1]
+    shape = {**MODELS, **ZOO}[name][1]
+    recorded_images = 1 if name in ZOO else IMAGES
     net = calibrated(name)
     path = os.path.join(folder, file_name(exporter, keep_bn))
     for old in (path, path + ".data"):
@@ -193,6 +229,8 @@ def make(name, folder, exporter, keep_bn):
     export(net, shape, path, exporter, keep_bn)
     images = random_images(IMAGES, shape, SEED + 2).numpy()
     logits = answers(path, images)
+    deviation, between = logits.std(), logits.std(axis=0).mean()
+    images, logits = images[:recorded_images], logits[:recorded_images]
     with torch.no_grad():
         exact = net.double()(torch.from_numpy(images).double()).numpy()
     recorded = os.path.join(folder, "outputs.npz")
@@ -207,7 +245,7 @@ def make(name, folder, exporter, keep_bn):
     operators = sorted({node.op_type for node in graph.node})
     parameters = sum(p.numel() for p in net.parameters())
     print(f"{path}: {parameters} parameters, {len(graph.node)} nodes: {' '.join(operators)}; "
-          f"logits' deviation {logits.std():.3f}, between images {logits.std(axis=0).mean():.3f}, "
+          f"logits' deviation {deviation:.3f}, between images {between:.3f}, "
           f"from f64 {np.abs(exact - logits).max() / np.abs(exact).max():.2g}", flush=True)
 
 
@@ -215,7 +253,8 @@ def main():
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     parser = argparse.ArgumentParser(description="Export nets with calibrated random weights.")
     parser.add_argument("names", metavar="NAME", nargs="*",
-                        help="one of: %s (default: all)" % ", ".join(MODELS))
+                        help="one of: %s" % ", ".join([*MODELS, *ZOO]))
+    parser.add_argument("--zoo", action="store_true", help="without a NAME: all of torchvision's families, one each")
     parser.add_argument("--exporter", choices=("torchscript", "dynamo"), default="torchscript")
     parser.add_argument("--keep-bn", action="store_true",
                         help="TorchScript only: leave BatchNormalization in the graph")
@@ -223,14 +262,14 @@ def main():
                         help="the folder to make the models' folders in (default: %(default)s)")
     args = parser.parse_args()
     for name in args.names:
-        if name not in MODELS:
+        if name not in MODELS and name not in ZOO:
             parser.error(f"no model named {name}")
     if args.keep_bn and args.exporter == "dynamo":
         parser.error("--keep-bn is for the TorchScript exporter")
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for name in args.names or MODELS:
+    for name in args.names or (ZOO if args.zoo else MODELS):
         make(name, os.path.join(args.out, name), args.exporter, args.keep_bn)
 
 
