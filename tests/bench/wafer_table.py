@@ -13,58 +13,21 @@ before it emitted the winner ('-': the method found no floorplan that fits). --c
 programs, statistics and reports in a folder. Exits with 1 where a model failed or an output was wrong.
 """
 import argparse
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
+
+from measuring import Failed, cost, heading, load, measured, percent, row, thousands, verdict
 
 METHODS = ("metis", "slabs", "rows")
-
-
-class Failed(Exception):
-    pass
-
-
-def measured(command, may_fail=False):
-    """(status, text of both outputs, (seconds, of these on a CPU), peak bytes) of a process."""
-    with tempfile.TemporaryFile() as out:
-        start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        text = out.read().decode(errors="replace")
-    if child.returncode and not may_fail:
-        raise Failed(f"{' '.join(command[1:3])} ..: exit {child.returncode}: {text.strip()[-300:]}")
-    return child.returncode, text, (seconds, usage.ru_utime + usage.ru_stime), usage.ru_maxrss * 1024
-
-
-def thousands(value):
-    return f"{value:,.0f}".replace(",", " ")
-
-
-def cost(seconds, peak):
-    return f"{seconds[0]:.1f} s ({seconds[1]:.1f} s CPU), {peak / 2**30:.2f} GiB"
-
-
-def percent(value, of):
-    return f"{100 * (value / of - 1):+.1f} %"
 
 
 def busy_share(stats):
     """Of the cycles of all PEs with code, filling and draining the pipeline included."""
     causes = [layer["pe_cycles"] for layer in stats["layers"]]
     return sum(c["busy"] for c in causes) / max(1, sum(sum(c.values()) for c in causes))
-
-
-def load(path):
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
 
 
 class Model:
@@ -104,18 +67,17 @@ class Model:
         status, text, seconds, peak = measured(
             [self.args.waferc, "run", self.program, "--data", self.path, "--samples", str(self.args.samples), "--threads",
              str(self.args.threads), "--compare", "--rel-max", self.args.rel_max, "--stats", self.stats_path], True)
-        results = re.findall(r"max \|y - ref\| / max \|ref\| (\S+) \(limit \S+\): (\w+)", text)
-        if not results or not os.path.exists(self.stats_path):
-            raise Failed(f"run: exit {status}: {text.strip()[-300:]}")
-        self.wrong = status != 0 or any(verdict != "pass" for _, verdict in results)
-        worst = max(float(error) for error, _ in results)
+        right, worst = verdict(status, text)
+        self.wrong = not right
+        if not os.path.exists(self.stats_path):
+            raise Failed(f"run: exit {status}, no statistics: {text.strip()[-300:]}")
         return load(self.stats_path), f"{'WRONG' if self.wrong else 'pass'}, {worst:.1e}", (seconds, peak)
 
     def column(self, folder):
         """Label -> text, in the order of the table."""
         _, said, compile_s, compile_peak = self.compile(self.program)
         winner, by = self.methods(said, folder)
-        stats, verdict, took = self.run() if not self.args.no_run else (None, None, None)
+        stats, outputs, took = self.run() if not self.args.no_run else (None, None, None)
         measured([self.args.waferc, "report", self.program, "-o", self.report_path]
                  + (["--stats", self.stats_path] if stats else []))
         report = load(self.report_path)
@@ -154,16 +116,15 @@ class Model:
         out["compile"] = cost(compile_s, compile_peak)
         if stats:
             out[f"run of {stats['samples']} samples"] = cost(*took)
-            out["outputs, max error / max"] = verdict
+            out["outputs, max error / max"] = outputs
         return out
 
 
 def print_table(columns, names):
     labels = list(dict.fromkeys(label for column in columns for label in column))
-    print("| | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 1) + "|")
+    print(heading(["", *names]))
     for label in labels:
-        print(f"| {label} | " + " | ".join(column.get(label, "-").replace("|", "\\|") for column in columns) + " |")
+        print(row([label, *(column.get(label, "-") for column in columns)]))
 
 
 def main():
