@@ -5,12 +5,18 @@
  * At each place one operand is a value and the others are -0, and v + -0 is v bit for bit, for -0 and NaN too. A map
  * over views is a layer like any other, with one join per operand; no kernel has to know of concatenation. More than 5
  * operands are summed as a tree. A concat that only another one along the same axis reads hands its operands to that
- * one. f32 only: for integers the padding would be another one. */
+ * one. f32 only: for integers the padding would be another one.
+ *
+ *   u = concat(a, b, c), v = concat(a, b, c, d)  ->  v = concat(u, d)
+ *
+ * first, where operands of v begin with all those of an earlier u along the same axis, the longest such u: in a dense
+ * block (each layer reads all layers before it) a layer then waits for its neighbour and not for all of them, whose
+ * samples would have to be kept, and moves one tensor and a small one. */
 #include "passes/pipelines.h"
 #include "passes/rewrite.h"
 #include <string.h>
 
-enum { MAX_JOINS = 5 };
+enum { MAX_JOINS = 5, MAX_VISITS = 256 }; /* earlier concats looked at per concat */
 
 typedef WFC_VEC(wfc_value) value_list;
 
@@ -18,7 +24,8 @@ typedef struct concat_ctx {
     wfc_graph *g;
     wfc_diag *diag;
     const uint32_t *uses;
-    bool *taken; /* concats that an outer one has replaced by their operands */
+    bool *taken;  /* concats that an outer one has replaced by their operands */
+    bool *shared; /* concats that a later one begins with */
     value_list stack, parts;
 } concat_ctx;
 
@@ -36,7 +43,7 @@ static wfc_status collect(concat_ctx *c, wfc_value v) {
     while (c->stack.count) {
         wfc_value x = c->stack.data[--c->stack.count];
         const wfc_node *n = wfc_ir_node_c(c->g, x);
-        if (n->op == WFC_CORE_CONCAT && n->u.concat.axis == axis && c->uses[x.i] == 1) {
+        if (n->op == WFC_CORE_CONCAT && n->u.concat.axis == axis && c->uses[x.i] == 1 && !c->shared[x.i]) {
             c->taken[x.i] = true;
             WFC_TRY(wfc_rewrite_merge_locs(c->g, x, v));
             WFC_TRY(push_operands(c, x));
@@ -107,11 +114,44 @@ static bool applies(const wfc_graph *g, wfc_value v) {
     return false;
 }
 
+/* Whether the collected operands begin with all operands of u and go on. */
+static bool begins_with(const concat_ctx *c, wfc_value u) {
+    uint32_t count = wfc_ir_node_c(c->g, u)->operand_count;
+    if (count >= c->parts.count) return false;
+    for (uint32_t k = 0; k < count; k++)
+        if (wfc_ir_operand(c->g, u, k).i != c->parts.data[k].i) return false;
+    return true;
+}
+
+/* The longest earlier concat that the collected operands of v begin with stands for them. */
+static void share_beginning(concat_ctx *c, wfc_value v) {
+    uint8_t axis = wfc_ir_node_c(c->g, v)->u.concat.axis;
+    unsigned visits = 0;
+    wfc_value best = v;
+    uint32_t length = 0;
+    for (uint32_t i = v.i; i-- > 0 && visits < MAX_VISITS;) {
+        wfc_value u = {i};
+        const wfc_node *n = wfc_ir_node_c(c->g, u);
+        if (n->op != WFC_CORE_CONCAT) continue;
+        visits++;
+        if (n->u.concat.axis != axis || n->operand_count <= length || c->taken[i]) continue;
+        if (!begins_with(c, u) || !applies(c->g, u)) continue;
+        best = u;
+        length = n->operand_count;
+    }
+    if (length == 0) return;
+    c->shared[best.i] = true;
+    c->parts.data[0] = best;
+    memmove(c->parts.data + 1, c->parts.data + length, (c->parts.count - length) * sizeof *c->parts.data);
+    c->parts.count -= length - 1;
+}
+
 static wfc_status rewrite_all(concat_ctx *c, wfc_rewrite *rw) {
     for (uint32_t i = rw->count; i-- > 0;) { /* outer ones first: they take over the inner ones */
         wfc_value v = {i}, sum;
         if (c->taken[i] || !applies(c->g, v)) continue;
         WFC_TRY(collect(c, v));
+        share_beginning(c, v);
         WFC_TRY(expand(c, v, &sum));
         WFC_TRY(wfc_rewrite_set(rw, c->g, v, sum));
     }
@@ -121,8 +161,11 @@ static wfc_status rewrite_all(concat_ctx *c, wfc_rewrite *rw) {
 static wfc_status run(wfc_graph *g, wfc_diag *diag) {
     uint32_t *uses = NULL;
     wfc_rewrite rw = {0};
-    concat_ctx c = {.g = g, .diag = diag, .taken = wfc_calloc(g->nodes.count, sizeof *c.taken)};
-    wfc_status s = c.taken ? wfc_ir_count_uses(g, &uses) : WFC_ERR_NO_MEMORY;
+    concat_ctx c = {.g = g,
+                    .diag = diag,
+                    .taken = wfc_calloc(g->nodes.count, sizeof *c.taken),
+                    .shared = wfc_calloc(g->nodes.count, sizeof *c.shared)};
+    wfc_status s = c.taken && c.shared ? wfc_ir_count_uses(g, &uses) : WFC_ERR_NO_MEMORY;
     c.uses = uses;
     if (s == WFC_OK) s = wfc_rewrite_begin(&rw, g);
     if (s == WFC_OK) s = rewrite_all(&c, &rw);
@@ -133,6 +176,7 @@ static wfc_status run(wfc_graph *g, wfc_diag *diag) {
     wfc_vec_free(&c.stack);
     wfc_vec_free(&c.parts);
     wfc_free(c.taken);
+    wfc_free(c.shared);
     wfc_free(uses);
     return s;
 }
