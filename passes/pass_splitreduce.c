@@ -6,12 +6,24 @@
  *
  * fuse takes the first into the contract's tail (passes/README.md, rule 4): each PE sums the rows it has, and the
  * second gets one value per row instead of a whole map. Global average pooling so happens in its producer, but for the
- * last step. The same up to the order of summation; a maximum is equal bit for bit. */
+ * last step. The same up to the order of summation; a maximum is equal bit for bit.
+ *
+ * A long one (over a map of 112x112, say, whose other reader is the product of a squeeze-excitation) is split wherever
+ * its operand comes from: a layer of one row per channel would take the whole map into one PE; so there is a layer of
+ * many rows, and one of one row per channel that takes a value from each. Not where maps in the shape of the operand
+ * read what it gives (normalisations): those and the reduce are one row group, which computes where the operand is. */
 #include "passes/fuse_rules.h"
 #include "passes/pipelines.h"
 #include "passes/rewrite.h"
 
-enum { MAX_VISITS = 64 };
+enum { MAX_VISITS = 64, LONG = 512 /* elements */, LOOK = 1 << 26 /* nodes looked at for readers, in all */ };
+
+typedef struct split_ctx {
+    const wfc_graph *g;
+    const uint32_t *uses;
+    bool *after;   /* scratch: what follows from a reduce without a contract */
+    uint64_t look; /* nodes looked at so far */
+} split_ctx;
 
 /* Whether x comes from a contract whose weights do not vary along `axis` (space, not channels), through maps in its own
  * shape and windows: what a tail is made of. A guess at what fuse will do, which decides: a value that many read ends a
@@ -45,20 +57,42 @@ static uint32_t whole_axes(const wfc_node *reduce, const wfc_shape *x) {
     return axes;
 }
 
-static bool applies(const wfc_graph *g, wfc_value r, const uint32_t *uses) {
-    const wfc_node *n = wfc_ir_node_c(g, r);
+/* Whether a map in the shape of x depends on r, with no contract in between. `count`: nodes of the graph as it was. */
+static bool read_in_shape(split_ctx *c, wfc_value r, const wfc_shape *x, uint32_t count) {
+    bool found = false;
+    c->look += count - r.i;
+    if (c->look > LOOK) return true; /* leaves it as it is */
+    c->after[r.i] = true;
+    for (uint32_t i = r.i + 1; i < count; i++) {
+        const wfc_node *n = wfc_ir_node_c(c->g, (wfc_value){i});
+        c->after[i] = false;
+        for (uint32_t k = 0; k < n->operand_count && n->op != WFC_CORE_CONTRACT; k++)
+            c->after[i] |=
+                wfc_ir_operand(c->g, (wfc_value){i}, k).i >= r.i && c->after[wfc_ir_operand(c->g, (wfc_value){i}, k).i];
+        found |= c->after[i] && n->op == WFC_CORE_MAP && wfc_shape_eq(&n->shape, x);
+    }
+    return found;
+}
+
+static bool applies(split_ctx *c, wfc_value r, uint32_t count) {
+    const wfc_node *n = wfc_ir_node_c(c->g, r);
     if (n->op != WFC_CORE_REDUCE || n->dtype != WFC_F32) return false;
     if (n->u.reduce.kind != WFC_RED_SUM && n->u.reduce.kind != WFC_RED_MAX) return false;
-    if (!wfc_fuse_is_whole(g, r)) return false;
-    wfc_value x = wfc_ir_operand(g, r, 0);
-    const wfc_shape *shape = &wfc_ir_node_c(g, x)->shape;
-    if (shape->rank < 3 || uses[x.i] != 1) return false;
-    unsigned last = shape->rank - 1u, long_axes = 0;
+    if (!wfc_fuse_is_whole(c->g, r)) return false;
+    wfc_value x = wfc_ir_operand(c->g, r, 0);
+    const wfc_shape *shape = &wfc_ir_node_c(c->g, x)->shape;
+    if (shape->rank < 3) return false;
+    unsigned last = shape->rank - 1u, long_axes = 0, visits = 0;
     uint32_t axes = whole_axes(n, shape);
-    for (unsigned d = 0; d <= last; d++) long_axes += (axes >> d & 1) && shape->dims[d] > 1;
+    uint64_t reduced = 1;
+    for (unsigned d = 0; d <= last; d++) {
+        if (!(axes >> d & 1)) continue;
+        long_axes += shape->dims[d] > 1;
+        reduced = reduced < LONG ? reduced * shape->dims[d] : LONG;
+    }
     if (!(axes >> last & 1) || shape->dims[last] < 2 || long_axes < 2) return false;
-    unsigned visits = 0;
-    return from_contract(g, x, last, uses, &visits);
+    if (c->uses[x.i] == 1 && from_contract(c->g, x, last, c->uses, &visits)) return true;
+    return reduced >= LONG && !read_in_shape(c, r, shape, count);
 }
 
 static wfc_status split(wfc_graph *g, wfc_diag *diag, wfc_value r, wfc_rewrite *rw) {
@@ -85,22 +119,21 @@ static wfc_status split(wfc_graph *g, wfc_diag *diag, wfc_value r, wfc_rewrite *
 }
 
 static wfc_status run(wfc_graph *g, wfc_diag *diag) {
-    uint32_t *uses;
-    wfc_rewrite rw;
-    WFC_TRY(wfc_ir_count_uses(g, &uses));
-    wfc_status s = wfc_rewrite_begin(&rw, g);
-    if (s != WFC_OK) {
-        wfc_free(uses);
-        return s;
-    }
+    uint32_t *uses = NULL;
+    wfc_rewrite rw = {0};
+    split_ctx c = {.g = g, .after = wfc_calloc(g->nodes.count, sizeof *c.after)};
+    wfc_status s = c.after ? wfc_ir_count_uses(g, &uses) : WFC_ERR_NO_MEMORY;
+    c.uses = uses;
+    if (s == WFC_OK) s = wfc_rewrite_begin(&rw, g);
     for (uint32_t i = 0; i < rw.count && s == WFC_OK; i++)
-        if (applies(g, (wfc_value){i}, uses)) s = split(g, diag, (wfc_value){i}, &rw);
-    wfc_free(uses);
-    if (s != WFC_OK) {
+        if (applies(&c, (wfc_value){i}, rw.count)) s = split(g, diag, (wfc_value){i}, &rw);
+    if (s == WFC_OK)
+        s = wfc_rewrite_end(&rw, g);
+    else
         wfc_rewrite_abandon(&rw);
-        return s;
-    }
-    return wfc_rewrite_end(&rw, g);
+    wfc_free(c.after);
+    wfc_free(uses);
+    return s;
 }
 
 const wfc_pass wfc_pass_splitreduce = {
