@@ -9,6 +9,7 @@
 #include "support/file.h"
 #include "support/mem.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -179,8 +180,9 @@ static wfc_status report(cli_context *c, const state *st, const wfc_program *p, 
     wfc_status compared = st->compare ? cli_report_compare(c, p, r, data, &st->tolerance) : WFC_OK;
     if (compared != WFC_OK && compared != WFC_ERR_COMPARE) return compared;
     if (st->output) WFC_TRY(wfc_npz_write(st->output, &r->outputs, &c->diag));
-    if (st->stats) WFC_TRY(write_stats(c, st, p, r));
-    return compared;
+    wfc_status s = st->stats ? write_stats(c, st, p, r) : WFC_OK;
+    if (s != WFC_OK && st->output) remove(st->output);
+    return s == WFC_OK ? compared : s;
 }
 
 static wfc_status execute(cli_context *c, state *st, const char *path) {

@@ -66,6 +66,7 @@ int main(int argc, char **argv) {
     cli_progress_end();
     wfc_status flushed = cli_flush(&c);
     if (s == WFC_OK) s = flushed;
+    if (s == WFC_ERR_NO_MEMORY && c.diag.error_count == 0) s = wfc_fail_memory(&c.diag); /* the status says it all */
     /* Every failure is explained: one that is not would be our bug. */
     if (s != WFC_OK && s != WFC_ERR_COMPARE && c.diag.error_count == 0)
         wfc_diag_add(&c.diag, WFC_ERROR, "WFC-E0099", "", "%s, and nothing said why; please report this",

@@ -53,6 +53,7 @@ void cli_print_diag(const cli_context *c, const wfc_diag *d) {
         if (item->where[0]) fprintf(stderr, ": %s", item->where);
         fprintf(stderr, ": %s\n", item->text);
     }
+    if (d->lost) fprintf(stderr, "waferc: warning: out of memory for %zu of the notes and warnings\n", d->lost);
     if (d->out_of_memory) fprintf(stderr, "waferc: error[WFC-E0012]: this machine: out of memory\n");
 }
 

@@ -156,7 +156,9 @@ static wfc_status run(wfc_fe_ctx *c) {
     WFC_TRY(report_refusals(c));
     WFC_TRY(list_tensors(c));
     WFC_TRY(drop_unread_inputs(c));
-    if (wfc_ir_verify(c->g, c->diag) != WFC_OK)
+    wfc_status verified = wfc_ir_verify(c->g, c->diag);
+    if (verified == WFC_ERR_NO_MEMORY) return wfc_fail_memory(c->diag);
+    if (verified != WFC_OK)
         return wfc_fail(c->diag, WFC_ERR_INTERNAL, "WFC-E0119", c->model->path,
                         "the import made a graph that does not verify; this is a fault of waferc, please report it");
     return WFC_OK;

@@ -6,6 +6,22 @@
 
 enum { DEFAULT_BUDGET_GIB = 1 };
 
+static void *message_alloc(void *failed, size_t size) {
+    void *p = wfc_calloc(size, 1);
+    if (!p) *(bool *)failed = true;
+    return p;
+}
+
+static void message_free(void *failed, void *p) {
+    (void)failed;
+    wfc_free(p);
+}
+
+ProtobufCAllocator wfc_fe_message_allocator(bool *failed) {
+    *failed = false;
+    return (ProtobufCAllocator){message_alloc, message_free, failed};
+}
+
 static wfc_status unpack(wfc_fe_model *m) {
     wfc_import *im = m->import;
     uint8_t *skeleton = NULL;
@@ -14,8 +30,11 @@ static wfc_status unpack(wfc_fe_model *m) {
     if (im->file.size == 0)
         return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0104", m->path, "the file is empty; expected an ONNX model");
     WFC_TRY(wfc_fe_wire_scan(im->file.bytes, im->file.size, WFC_FE_WIRE_MODEL, m->path, m->diag, &skeleton, &size));
-    m->proto = onnx__model_proto__unpack(NULL, size, skeleton);
+    bool no_memory;
+    ProtobufCAllocator allocator = wfc_fe_message_allocator(&no_memory);
+    m->proto = onnx__model_proto__unpack(&allocator, size, skeleton);
     wfc_free(skeleton);
+    if (!m->proto && no_memory) return wfc_fail_memory(m->diag);
     if (!m->proto)
         return wfc_fail(m->diag, WFC_ERR_INPUT, "WFC-E0104", m->path, "the ONNX messages in this file do not parse");
     if (!m->proto->graph || m->proto->graph->n_output == 0)
@@ -35,7 +54,9 @@ wfc_status wfc_fe_model_load(wfc_fe_model *m, const char *path, const wfc_import
 }
 
 void wfc_fe_model_deinit(wfc_fe_model *m) {
-    if (m->proto) onnx__model_proto__free_unpacked(m->proto, NULL);
+    bool unused;
+    ProtobufCAllocator allocator = wfc_fe_message_allocator(&unused);
+    if (m->proto) onnx__model_proto__free_unpacked(m->proto, &allocator);
     wfc_import_destroy(m->import);
     *m = (wfc_fe_model){0};
 }

@@ -260,18 +260,23 @@ wfc_status wfc_import_tensor_file(const char *path, wfc_diag *diag, char **out_n
     if (!m.import) return wfc_fail_memory(diag);
     wfc_fe_buffer *file = &m.import->file;
     Onnx__TensorProto *t = NULL;
+    bool no_memory;
+    ProtobufCAllocator allocator = wfc_fe_message_allocator(&no_memory);
     uint8_t *skeleton = NULL;
     size_t size = 0;
     wfc_status status = wfc_file_read(path, (size_t)WFC_FE_MAX_FILE_GIB << 30, diag, &file->bytes, &file->size);
     if (status == WFC_OK)
         status = wfc_fe_wire_scan(file->bytes, file->size, WFC_FE_WIRE_TENSOR, path, diag, &skeleton, &size);
     if (status == WFC_OK) {
-        t = onnx__tensor_proto__unpack(NULL, size, skeleton);
-        if (!t) status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0104", path, "not a TensorProto file");
+        t = onnx__tensor_proto__unpack(&allocator, size, skeleton);
+        if (!t && no_memory)
+            status = wfc_fail_memory(diag);
+        else if (!t)
+            status = wfc_fail(diag, WFC_ERR_INPUT, "WFC-E0104", path, "not a TensorProto file");
     }
     wfc_free(skeleton);
     if (status == WFC_OK) status = to_host_tensor(&m, t, out_name, out);
-    if (t) onnx__tensor_proto__free_unpacked(t, NULL);
+    if (t) onnx__tensor_proto__free_unpacked(t, &allocator);
     wfc_fe_model_deinit(&m);
     return status;
 }

@@ -131,7 +131,10 @@ static void add(wfc_diag *d, wfc_severity sev, const char *code, const char *whe
     item.text = format_text(fmt, args);
     if (!item.where || !item.text ||
         wfc_vec_grow_((void **)&d->items, &d->capacity, d->count, 1, sizeof *d->items) != WFC_OK) {
-        d->out_of_memory = 1;
+        if (sev == WFC_ERROR)
+            d->out_of_memory = 1;
+        else
+            d->lost++;
         wfc_free(item.where);
         wfc_free(item.text);
         return;

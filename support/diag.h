@@ -25,12 +25,14 @@ typedef struct wfc_diag {
     wfc_diag_item *items;
     size_t count, capacity;
     size_t error_count;
-    int out_of_memory; /* set when an item could not be stored */
+    int out_of_memory; /* set when an error could not be stored */
+    size_t lost;       /* notes and warnings that could not be stored */
 } wfc_diag;
 
 void wfc_diag_init(wfc_diag *d);
 void wfc_diag_deinit(wfc_diag *d);
-/* Appends a message. `where` may be NULL. Never fails visibly: out of memory sets the flag. `d` may be NULL (dropped).
+/* Appends a message. `where` may be NULL. Never fails visibly: out of memory sets the flag or
+ * counts in `lost`. `d` may be NULL (dropped).
  */
 void wfc_diag_add(wfc_diag *d, wfc_severity sev, const char *code, const char *where, const char *fmt, ...)
     WFC_PRINTF(5, 6);

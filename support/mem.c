@@ -10,6 +10,18 @@
 static atomic_size_t g_made;       /* allocations since the last call of wfc_mem_fail_nth */
 static atomic_size_t g_fail_after; /* 0 = off, else the allocation that reaches it fails */
 
+static _Thread_local size_t g_failures;
+
+size_t wfc_mem_failures(void) {
+    return g_failures;
+}
+
+/* What an allocation found, NULL counted. */
+static void *counted(void *p) {
+    if (!p) g_failures++;
+    return p;
+}
+
 static bool allocation_fails(void) {
     atomic_fetch_add_explicit(&g_made, 1, memory_order_relaxed);
     if (atomic_load_explicit(&g_fail_after, memory_order_relaxed) == 0) return false;
@@ -37,14 +49,14 @@ bool wfc_add_size(size_t a, size_t b, size_t *out) {
 
 void *wfc_calloc(size_t count, size_t size) {
     size_t bytes;
-    if (!wfc_mul_size(count, size, &bytes) || bytes > PTRDIFF_MAX || allocation_fails()) return NULL;
-    return calloc(1, bytes ? bytes : 1);
+    if (!wfc_mul_size(count, size, &bytes) || bytes > PTRDIFF_MAX || allocation_fails()) return counted(NULL);
+    return counted(calloc(1, bytes ? bytes : 1));
 }
 
 void *wfc_realloc(void *p, size_t count, size_t size) {
     size_t bytes;
-    if (!wfc_mul_size(count, size, &bytes) || bytes > PTRDIFF_MAX || allocation_fails()) return NULL;
-    return realloc(p, bytes ? bytes : 1); /* never realloc(p, 0), which may free */
+    if (!wfc_mul_size(count, size, &bytes) || bytes > PTRDIFF_MAX || allocation_fails()) return counted(NULL);
+    return counted(realloc(p, bytes ? bytes : 1)); /* never realloc(p, 0), which may free */
 }
 
 void wfc_free(void *p) {

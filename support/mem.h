@@ -21,6 +21,9 @@ char *wfc_asprintf(const char *fmt, ...) WFC_PRINTF(1, 2);
 /* Test hook: the Nth allocation from now (1-based) fails once, 0 switches off. Returns how many were made since the
  * last call. */
 size_t wfc_mem_fail_nth(size_t n);
+/* How many allocations of this thread failed since it began, also those that nobody reported: a long computation whose
+ * parts go on without what they could not get asks before and after. */
+size_t wfc_mem_failures(void);
 
 /* a * b and a + b with overflow check; false when they overflow. */
 bool wfc_mul_size(size_t a, size_t b, size_t *out);

@@ -298,7 +298,7 @@ static wfc_status get_lists(wfc_file_reader *r, const Wfc__Pb__Meta *meta) {
  * parts are small, and an upper bound is what matters. */
 typedef struct budget {
     uint64_t left;
-    bool exceeded;
+    bool exceeded, no_memory;
 } budget;
 
 static void *budget_alloc(void *context, size_t size) {
@@ -308,7 +308,9 @@ static void *budget_alloc(void *context, size_t size) {
         return NULL;
     }
     b->left -= size;
-    return wfc_calloc(size, 1);
+    void *p = wfc_calloc(size, 1);
+    b->no_memory |= !p;
+    return p;
 }
 
 static void budget_free(void *context, void *p) {
@@ -322,6 +324,7 @@ wfc_status wfc_file_get_meta(wfc_file_reader *r) {
     const wfc_bytes *section = &r->sections[WFC_SECTION_META];
     Wfc__Pb__Meta *meta = wfc__pb__meta__unpack(&allocator, section->size, section->data);
     if (!meta && b.exceeded) return wfc_file_grant(r, UINT64_MAX, 1) ? WFC_ERR_INTERNAL : WFC_ERR_NO_MEMORY;
+    if (!meta && b.no_memory) return wfc_fail_memory(r->diag);
     if (!meta) return wfc_file_fail(r, "section META is not a valid protobuf message");
     wfc_status s = get_lists(r, meta);
     wfc__pb__meta__free_unpacked(meta, &allocator);
