@@ -114,9 +114,14 @@ static wfc_status compile_around(const wfc_graph *g, const wfc_target *t, const 
     return st;
 }
 
-wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
-                          wfc_program *out) {
-    wfc_program_init(out);
+/* Many parts take what an arena gives without a look: lists of channels, places of boxes. Any that was refused may have
+ * led to another program, so there is none then. `before`: the failures of this thread until the compilation began. */
+static wfc_status settle(size_t before, wfc_diag *diag, wfc_status st) {
+    return wfc_mem_failures() == before || st == WFC_ERR_NO_MEMORY ? st : wfc_fail_memory(diag);
+}
+
+static wfc_status compile_any(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
+                              wfc_program *out) {
     if (t->bad_pe_count || t->bad_link_count) return compile_around(g, t, opt, diag, out);
     wfc_be be;
     start(&be, g, t, opt, diag);
@@ -125,9 +130,17 @@ wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_com
     return st;
 }
 
+wfc_status wfc_be_compile(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
+                          wfc_program *out) {
+    size_t failures = wfc_mem_failures();
+    wfc_program_init(out);
+    return settle(failures, diag, compile_any(g, t, opt, diag, out));
+}
+
 wfc_status wfc_be_plan_only(const wfc_graph *g, const wfc_target *t, const wfc_compile_options *opt, wfc_diag *diag,
                             wfc_program *out) {
     wfc_program_init(out);
+    size_t failures = wfc_mem_failures();
     wfc_be_mesh mesh;
     wfc_be be;
     wfc_status st = wfc_be_mesh_plan(t, diag, &mesh); /* itself without defects */
@@ -138,5 +151,5 @@ wfc_status wfc_be_plan_only(const wfc_graph *g, const wfc_target *t, const wfc_c
         stop(&be);
     }
     wfc_be_mesh_deinit(&mesh);
-    return st;
+    return settle(failures, diag, st);
 }

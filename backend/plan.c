@@ -509,6 +509,7 @@ static wfc_status make_floor(planner *p, unsigned method) {
     be->diag = diag;
     be->floor = p->floor;
     if (st == WFC_ERR_NO_FIT) return too_small(p, method);
+    if (st == WFC_ERR_NO_MEMORY) return wfc_fail_memory(be->diag);
     if (st != WFC_OK) return wfc_fail(be->diag, st, "WFC-E7013", be->g->name, "the floorplan could not be made");
     for (uint32_t i = 0; i < p->n; i++) {
         uint32_t y = be->layers[i].split.y, h = be->layers[i].split.h;
