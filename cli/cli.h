@@ -49,6 +49,8 @@ WFC_MUST_USE wfc_status cli_real(cli_context *c, const char *where, const char *
 void cli_print(const char *fmt, ...) WFC_PRINTF(1, 2);
 void cli_say(const cli_context *c, const char *fmt, ...) WFC_PRINTF(2, 3);
 WFC_MUST_USE wfc_status cli_flush(cli_context *c);
+/* WFC_ERR_NO_MEMORY once any allocation failed: for commands whose result is what they printed, names as "?" in it. */
+WFC_MUST_USE wfc_status cli_check_memory(cli_context *c);
 /* Errors and warnings always; notes that follow an error too, the other notes with -v. */
 void cli_print_diag(const cli_context *c, const wfc_diag *d);
 

@@ -142,7 +142,7 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
     if (s == WFC_OK && !c->finished)
         s = looks_like_program(argv[first]) ? inspect_program(c, argv[first]) : inspect_model(c, &st, argv[first]);
     cli_dims_deinit(&st.dims);
-    return s;
+    return s == WFC_OK ? cli_check_memory(c) : s;
 }
 
 const cli_command cli_cmd_inspect = {

@@ -151,7 +151,7 @@ static wfc_status run(cli_context *c, int argc, char **argv) {
     cli_dims_deinit(&st.dims);
     cli_prune_deinit(&st.prune);
     cli_placing_deinit(&st.placing);
-    return s;
+    return s == WFC_OK ? cli_check_memory(c) : s;
 }
 
 const cli_command cli_cmd_plan = {

@@ -176,6 +176,7 @@ static wfc_status write_stats(cli_context *c, const state *st, const wfc_program
 static wfc_status report(cli_context *c, const state *st, const wfc_program *p, const cli_data *data,
                          const wfc_tensor *labels, const wfc_host_run *r) {
     cli_report_run(c, p, r);
+    WFC_TRY(cli_check_memory(c));
     if (st->labels) WFC_TRY(cli_report_labels(c, p, r, labels, st->labels));
     wfc_status compared = st->compare ? cli_report_compare(c, p, r, data, &st->tolerance) : WFC_OK;
     if (compared != WFC_OK && compared != WFC_ERR_COMPARE) return compared;

@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "support/mem.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,6 +38,10 @@ wfc_status cli_flush(cli_context *c) {
     if (!g_print_errno && !ferror(stdout)) return WFC_OK;
     return wfc_fail(&c->diag, WFC_ERR_IO, "WFC-E0011", "standard output", "cannot write: %s",
                     strerror(g_print_errno ? g_print_errno : EIO));
+}
+
+wfc_status cli_check_memory(cli_context *c) {
+    return wfc_mem_failures() ? wfc_fail_memory(&c->diag) : WFC_OK;
 }
 
 /* A note behind an error explains it (where each PE of a deadlock waits) and belongs to it; the others tell how the

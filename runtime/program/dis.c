@@ -15,9 +15,12 @@ static wfc_status print_target(wfc_buf *out, const wfc_target *t) {
     for (const char *const *n = wfc_target_names(); *n && !known; n++) {
         if (strcmp(*n, t->name) != 0) continue;
         wfc_status s = wfc_target_load(*n, NULL, &builtin);
-        if (s != WFC_OK) continue;
-        known = wfc_target_to_json(&builtin);
-        wfc_target_deinit(&builtin);
+        if (s == WFC_OK) known = wfc_target_to_json(&builtin);
+        if (s == WFC_OK) wfc_target_deinit(&builtin);
+        if (s == WFC_ERR_NO_MEMORY || (s == WFC_OK && !known)) {
+            wfc_free(json);
+            return WFC_ERR_NO_MEMORY;
+        }
     }
     wfc_buf_printf(out, "target ");
     if (known && strcmp(known, json) == 0) {

@@ -29,20 +29,21 @@ enum { MAX_ARGS = 16, MAX_FILES = 4, CPU_SECONDS = 60, MAX_SHOWN = 200, EXIT_NO_
 typedef struct command {
     const char *name, *line; /* blanks between arguments */
     bool keeps;              /* the files it makes are read by later commands */
+    bool prints;             /* what it prints is its result, and always the same */
 } command;
 static const command commands[] = {
-    {"compile", "compile model.onnx -o out/prog.wafer --report out/report.json", true},
-    {"compile without adapters", "compile tiny.onnx -o out/tiny.wafer -v", true},
-    {"run, fast engine", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --stats out/stats.json -v", false},
-    {"run, two threads", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --threads 2 --samples 2", false},
-    {"run, reference engine", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --engine reference", false},
-    {"run of a convolution", "run in/prog.wafer --input x=x.npy -o out/y.npz", false},
-    {"report", "report in/tiny.wafer -o out/page.html", false},
-    {"inspect of a model", "inspect model.onnx", false},
-    {"inspect of a program", "inspect in/prog.wafer", false},
-    {"opt", "opt net.wir", false},
-    {"dis", "dis in/tiny.wafer", false},
-    {"plan", "plan tiny.onnx", false},
+    {"compile", "compile model.onnx -o out/prog.wafer --report out/report.json", true, false},
+    {"compile without adapters", "compile tiny.onnx -o out/tiny.wafer -v", true, false},
+    {"run, fast engine", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --stats out/stats.json -v", false, false},
+    {"run, two threads", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --threads 2 --samples 2", false, false},
+    {"run, reference engine", "run in/tiny.wafer --input x=x4.npy -o out/y.npz --engine reference", false, false},
+    {"run of a convolution", "run in/prog.wafer --input x=x.npy -o out/y.npz", false, false},
+    {"report", "report in/tiny.wafer -o out/page.html", false, false},
+    {"inspect of a model", "inspect model.onnx", false, true},
+    {"inspect of a program", "inspect in/prog.wafer", false, true},
+    {"opt", "opt net.wir", false, true},
+    {"dis", "dis in/tiny.wafer", false, true},
+    {"plan", "plan tiny.onnx", false, true},
 };
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -58,7 +59,7 @@ typedef struct file {
     size_t size;
 } file;
 typedef struct files {
-    file list[MAX_FILES];
+    file list[MAX_FILES + 1];
     unsigned count;
 } files;
 
@@ -118,14 +119,22 @@ static bool same_files(const files *a, const files *b) {
     return true;
 }
 
-/* In the child: output to nowhere, messages to the file `messages`. */
+/* Standard output of the last run counts as one of its files where a command that succeeds always prints the same. */
+static void add_printed(files *f) {
+    file *one = &f->list[f->count++];
+    snprintf(one->name, sizeof one->name, "standard output");
+    one->bytes = slurp("printed", &one->size);
+}
+
+/* In the child: output to the file `printed`, messages to the file `messages`. */
 static void run_child(const char *line, size_t n, int report) {
     static char text[512];
     char *args[MAX_ARGS + 1] = {"waferc"};
     int argc = 1;
     snprintf(text, sizeof text, "%s", line);
     for (char *p = strtok(text, " "); p && argc < MAX_ARGS; p = strtok(NULL, " ")) args[argc++] = p;
-    int out = open("/dev/null", O_WRONLY), err = open("messages", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int out = open("printed", O_WRONLY | O_CREAT | O_TRUNC, 0600),
+        err = open("messages", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     struct rlimit cpu = {.rlim_cur = CPU_SECONDS, .rlim_max = CPU_SECONDS};
     if (out < 0 || err < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || setrlimit(RLIMIT_CPU, &cpu)) _exit(2);
     close(out);
@@ -173,6 +182,7 @@ static bool check(const command *c, size_t n, const outcome *o, const files *usu
     char *messages = slurp("messages", &size);
     bool exited = WIFEXITED(o->status), says = strstr(messages, "error[WFC-E0012]") != NULL;
     *survived = exited && WEXITSTATUS(o->status) == 0;
+    if (*survived && c->prints) add_printed(&made);
     if (*survived && strstr(messages, "error["))
         ok = complain(c, n, "an error message, but success", o);
     else if (*survived && !same_files(&made, usual))
@@ -197,6 +207,7 @@ static unsigned run_command(const command *c, unsigned step, size_t at) {
         return 1;
     }
     files usual = take_files(c->keeps);
+    if (c->prints) add_printed(&usual);
     size_t n = at ? at : 1, all = o.made;
     for (; failures < MAX_SHOWN; n += 1 + n * step / 100) {
         bool survived;
