@@ -138,7 +138,10 @@ static wfc_status widen(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const wfc_fe_
     WFC_TRY(wfc_fe_model_alloc(c->model, n->loc, t->elems * sizeof(float), &bytes));
     for (uint64_t i = 0; i < t->elems; i++) {
         if (wfc_dtype_is_float(type)) {
-            wfc_dtype_set(WFC_F32, bytes, i, wfc_dtype_get(type, t->bytes, i));
+            double e = wfc_dtype_get(type, t->bytes, i);
+            wfc_dtype_set(WFC_F32, bytes, i, e);
+            if (isfinite(e) && isinf(((float *)bytes)[i]))
+                return wfc_fe_unsupported(c, n, "input %u ('%s') holds %g; the PEs compute in float32", k, v->name, e);
             continue;
         }
         int64_t e = wfc_fe_get_int(t, i);
@@ -247,6 +250,13 @@ wfc_status wfc_fe_set_typed(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_dtype
     o->has_ir = true;
     o->ir = v;
     return WFC_OK;
+}
+
+void wfc_fe_set_as_float(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value v) {
+    wfc_fe_value *o = output(c, n, 0);
+    if (!o || o->state != WFC_FE_RUNTIME || o->dtype != WFC_I64 || c->folding) return;
+    o->has_as_float = true;
+    o->as_float = v;
 }
 
 wfc_status wfc_fe_set_ir(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, wfc_value v) {

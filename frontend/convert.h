@@ -44,7 +44,8 @@ typedef struct wfc_fe_value {
     bool initialized; /* an initializer gives it */
     bool has_ir;      /* `ir` is set (a constant gets one at its first use at run time) */
     wfc_fe_const konst;
-    wfc_value ir, f32;
+    bool has_as_float; /* run time: `as_float` is what a Cast of this int64 to float gives, also beyond 2^24 */
+    wfc_value ir, f32, as_float;
     uint32_t uses;                    /* by nodes and graph outputs */
     uint32_t other_uses;              /* of `uses`, those where the value itself is data (not a shape, axes, ...) */
     uint32_t producer;                /* node index, UINT32_MAX: input or initializer */
@@ -173,6 +174,9 @@ WFC_MUST_USE wfc_status wfc_fe_map_params(wfc_fe_ctx *c, const wfc_fe_node *n, w
 /* Behind integer arithmetic: *v, exact where its magnitude is at most 2^24, becomes what type t holds: 8 and 16 bits
  * wrap, of wider types what is above 2^24 becomes NaN. Nothing for other types and while folding. */
 WFC_MUST_USE wfc_status wfc_fe_guard(wfc_fe_ctx *c, const wfc_fe_node *n, wfc_dtype t, wfc_value *v);
+/* After output 0 was set: `v`, the result before its guard, is the exact int64 rounded once, so a Cast to float takes
+ * it in place of what became NaN. */
+void wfc_fe_set_as_float(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value v);
 /* WFC_FE_FLOATS, WFC_FE_INTS or WFC_FE_BOOLS. */
 uint8_t wfc_fe_kind(wfc_dtype t);
 

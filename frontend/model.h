@@ -45,8 +45,8 @@ WFC_MUST_USE wfc_status wfc_fe_model_load(wfc_fe_model *m, const char *path, con
                                           wfc_diag *diag);
 /* Frees the messages; the import too unless it was taken (m->import set to NULL). */
 void wfc_fe_model_deinit(wfc_fe_model *m);
-/* For protobuf-c to unpack with and to free with; *failed, which it refers to, tells a lack of memory from messages that
- * do not parse. */
+/* For protobuf-c to unpack with and to free with; *failed, which it refers to, tells a lack of memory from messages
+ * that do not parse. */
 ProtobufCAllocator wfc_fe_message_allocator(bool *failed);
 
 /* A zeroed buffer the import owns, charged to the budget. `where` names the node or tensor. WFC_ERR_INPUT when the

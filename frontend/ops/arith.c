@@ -96,7 +96,7 @@ static wfc_status binary(wfc_fe_ctx *c, wfc_fe_node *n, char op) {
     if (!wfc_fe_broadcast(ra, da, rb, db, &rank, dims))
         return wfc_fe_invalid(c, n, "the shapes of its inputs do not broadcast");
     const char *text = op == '+' ? "add(a,b)" : op == '-' ? "sub(a,b)" : op == '*' ? "mul(a,b)" : "div(a,b)";
-    wfc_value x[2], y;
+    wfc_value x[2], y, rounded;
     wfc_shape shape;
     WFC_TRY(wfc_fe_ir_shape(c, n, rank, dims, &shape));
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x[0]));
@@ -107,8 +107,11 @@ static wfc_status binary(wfc_fe_ctx *c, wfc_fe_node *n, char op) {
     if (op == '/' && wfc_fe_kind(t) == WFC_FE_INTS)
         text = "t0=div(a,add(b,mul(a,0))); select(lt(t0,0),ceil(t0),floor(t0))";
     WFC_TRY(wfc_fe_map(c, n, text, x, 2, &y));
+    rounded = y;
     WFC_TRY(wfc_fe_guard(c, n, t, &y));
-    return wfc_fe_set_ir(c, n, 0, y);
+    WFC_TRY(wfc_fe_set_ir(c, n, 0, y));
+    if (op != '/') wfc_fe_set_as_float(c, n, rounded);
+    return WFC_OK;
 }
 
 static wfc_status convert_add(wfc_fe_ctx *c, wfc_fe_node *n) {

@@ -163,15 +163,19 @@ static wfc_status cast_const(wfc_fe_ctx *c, wfc_fe_node *n, const wfc_fe_const *
 static wfc_status cast_at_run_time(wfc_fe_ctx *c, wfc_fe_node *n, wfc_dtype to) {
     const wfc_fe_value *v = wfc_fe_input(c, n, 0);
     uint8_t from = wfc_fe_kind(wfc_fe_value_dtype(c, v)), kind = wfc_fe_kind(to);
-    wfc_value x;
+    wfc_value x, whole;
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
+    if (kind == WFC_FE_FLOATS && v->has_as_float) x = v->as_float;
     c->result = (uint8_t)to;
     if (kind == WFC_FE_BOOLS && from != WFC_FE_BOOLS)
         WFC_TRY(wfc_fe_map(c, n, v->overflows ? "add(not(eq(a,0)),mul(0,a))" : "not(eq(a,0))", &x, 1, &x));
     if (kind == WFC_FE_INTS && from == WFC_FE_FLOATS)
         WFC_TRY(wfc_fe_map(c, n, "select(lt(a,0),ceil(a),floor(a))", &x, 1, &x));
+    whole = x;
     if (kind == WFC_FE_INTS && from != WFC_FE_BOOLS) WFC_TRY(wfc_fe_guard(c, n, to, &x));
-    return wfc_fe_set_typed(c, n, 0, to, x);
+    WFC_TRY(wfc_fe_set_typed(c, n, 0, to, x));
+    if (from == WFC_FE_FLOATS) wfc_fe_set_as_float(c, n, whole);
+    return WFC_OK;
 }
 
 static wfc_status cast_to(wfc_fe_ctx *c, wfc_fe_node *n, wfc_dtype to) {

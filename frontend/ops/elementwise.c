@@ -83,6 +83,10 @@ static wfc_status clip_bound(wfc_fe_ctx *c, wfc_fe_node *n, unsigned k, const ch
     WFC_TRY(wfc_fe_const_input(c, n, k, &t));
     if (!t) return WFC_OK;
     *bound = wfc_dtype_get((wfc_dtype)t->dtype, t->bytes, 0);
+    /* Integers at run time reach to 2^24: a bound beyond it changes nothing, or is what all of them become. */
+    if (wfc_fe_kind((wfc_dtype)t->dtype) == WFC_FE_INTS && (k == 1 ? *bound > WFC_FE_EXACT : *bound < -WFC_FE_EXACT))
+        return wfc_fe_unsupported(c, n, "the bound '%s' is %.0f; integers up to 2^24 are exact on the PEs",
+                                  k == 1 ? "min" : "max", *bound);
     return WFC_OK;
 }
 

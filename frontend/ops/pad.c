@@ -1,6 +1,7 @@
 /* Pad: a view that reads out of range by the edge rule. Negative pads crop. */
 #include "frontend/convert.h"
 #include "frontend/ops/ops.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_PAD = 1 << 30 };
@@ -70,8 +71,13 @@ static wfc_status read_fill(wfc_fe_ctx *c, wfc_fe_node *n, double *fill) {
     if (n->opset < 11) return WFC_OK;
     WFC_TRY(wfc_fe_const_input(c, n, 2, &t));
     if (!t) return WFC_OK;
-    if (t->dtype != WFC_F32 || t->elems != 1) return wfc_fe_invalid(c, n, "constant_value is not a float32 scalar");
-    *fill = (double)*(const float *)t->bytes;
+    wfc_dtype type = wfc_fe_value_dtype(c, wfc_fe_input(c, n, 0));
+    if (t->dtype != type || t->elems != 1)
+        return wfc_fe_invalid(c, n, "constant_value is not a scalar of the input's type, %s", wfc_dtype_name(type));
+    *fill = wfc_dtype_get(type, t->bytes, 0);
+    double most = c->folding ? 9007199254740992.0 : WFC_FE_EXACT; /* what is exact where the fill is kept */
+    if (wfc_fe_kind(type) == WFC_FE_INTS && !(fabs(*fill) <= most))
+        return wfc_fe_unsupported(c, n, "constant_value is %.0f; here integers up to %.0f are exact", *fill, most);
     return WFC_OK;
 }
 
