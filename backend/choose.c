@@ -34,6 +34,12 @@ typedef struct attempt {
     uint32_t (*expected)[WFC_BE_MAX_EDGES]; /* [layers] of their edges, likewise: sizing starts from it */
 } attempt;
 
+/* Of the plans that were too wide. */
+typedef struct narrowest {
+    uint32_t columns;
+    size_t adapters;
+} narrowest;
+
 static wfc_status keep_plan(wfc_be *be, attempt *a) {
     if (!a->splits) a->splits = wfc_arena_alloc(&be->base, be->layer_count, sizeof *a->splits);
     if (!a->expected) a->expected = wfc_arena_alloc(&be->base, be->layer_count, sizeof *a->expected);
@@ -86,7 +92,7 @@ static uint32_t relay_columns(const wfc_be *be) {
 /* Plans, makes the adapters, and plans again with what they took; keeps the best that fits. Columns are left free for
  * relays, and for what is missing even so. *least: the fewest columns that were needed. A plan that fails for its
  * reserve says nothing about the model. */
-static wfc_status plan_rounds(wfc_be *be, attempt *a, uint32_t *least) {
+static wfc_status plan_rounds(wfc_be *be, attempt *a, narrowest *least) {
     wfc_diag *diag = be->diag;
     uint32_t reserve = 0, columns, fitting = 0, good = 0,
              bad = be->region.w; /* bad: a reserve that leaves too little */
@@ -107,7 +113,7 @@ static wfc_status plan_rounds(wfc_be *be, attempt *a, uint32_t *least) {
         WFC_TRY(wfc_be_make_streams(be));
         WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
         WFC_TRY(learn(be));
-        if (columns < *least) *least = columns;
+        if (columns < least->columns) *least = (narrowest){.columns = columns, .adapters = be->adapters.count};
         if (columns <= be->region.w) {
             if (!a->fits || slowest(be) < a->cycles) WFC_TRY(keep_plan(be, a));
             if (a->cycles <= 1.01 * be->target_cycles || be->opt->random_splits || ++fitting > BETTER_ROUNDS)
@@ -143,7 +149,7 @@ static wfc_status make_again(wfc_be *be, const attempt *a) {
 
 /* Where layers and adapters do not fit together, adapters may take longer, in steps of two, and so be narrower. */
 static wfc_status try_place(wfc_be *be, attempt *a) {
-    uint32_t least = UINT32_MAX;
+    narrowest least = {.columns = UINT32_MAX};
     be->region.y = a->y;
     be->region.h = a->h;
     be->adapter_cycles = 0;
@@ -161,7 +167,7 @@ static wfc_status try_place(wfc_be *be, attempt *a) {
         be->diag, WFC_ERR_NO_FIT, "WFC-E7012", be->g->name,
         "%u layers and the %zu adapters between them need %u columns of PEs in the narrowest plan found, target "
         "%s has %u: %u are missing. Use a larger target",
-        be->layer_count, be->adapters.count, least, be->t->name, be->region.w, least - be->region.w);
+        be->layer_count, least.adapters, least.columns, be->t->name, be->region.w, least.columns - be->region.w);
 }
 
 /* What no plan over so many rows can beat: all products, and the inputs through the ports. */

@@ -390,18 +390,51 @@ static wfc_status no_split(planner *p, uint32_t layer) {
                     (unsigned long long)(least - sram));
 }
 
+static const char *where(const wfc_be *be) {
+    return be->region.w < be->width ? "the region of target" : "target";
+}
+
+/* Not even without regard to time: a layer that no split brings into the columns, or an input of one whose adapter
+ * would be too wide for any. */
+static wfc_status no_choice(planner *p) {
+    wfc_be *be = p->be;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (p->cand_count[i]) continue;
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->layers[i].name,
+                        "in the rows that the floorplan gives it, this layer needs more than the %u columns of %u PEs "
+                        "of target %s that may be used. Use a larger target",
+                        be->region.w, be->region.h, be->t->name);
+    }
+    for (uint32_t k = 0; k < p->link_count; k++) {
+        const link *l = &p->links[k];
+        double columns;
+        WFC_TRY(link_columns(p, k, l->from == UINT32_MAX ? 0 : p->choice[l->from], p->choice[l->to], &columns));
+        if (columns < INFINITY) continue;
+        return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->layers[l->to].name,
+                        "the adapter that brings %s to this layer needs more than %d columns; an adapter can have at "
+                        "most so many. Use a larger target",
+                        l->from == UINT32_MAX ? "an input of the model" : be->layers[l->from].name, WFC_BE_WIDEST);
+    }
+    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
+                    "no choice of splits for its %u layers fits the %u columns of %u PEs of target %s that may be "
+                    "used. Use a larger target",
+                    p->n, be->region.w, be->region.h, be->t->name);
+}
+
 static wfc_status too_large(planner *p, uint32_t reserve) {
     wfc_be *be = p->be;
     double layers = 0, adapters = 0, columns;
     uint32_t width_needed = 0;
     WFC_TRY(choose(p, 1e29, be->region.w, &columns));
-    if (columns < INFINITY) WFC_TRY(total(p, &layers, &adapters, &width_needed));
+    if (columns >= INFINITY) return no_choice(p);
+    WFC_TRY(total(p, &layers, &adapters, &width_needed));
     double needed = layers + (adapters > reserve ? adapters : reserve), missing = needed - be->region.w;
-    return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
-                    "the model needs at least %.0f columns of %u PEs for its %u layers and %.0f for adapters, target "
-                    "%s has %u: %.0f "
-                    "are missing. Use a larger target",
-                    layers, be->region.h, p->n, needed - layers, be->t->name, be->region.w, missing > 0 ? missing : 0);
+    if (missing < 1) missing = fmax(1, (double)width_needed + reserve - be->region.w); /* as the floorplan has them */
+    return wfc_fail(
+        be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
+        "the model needs at least %.0f columns of %u PEs for its %u layers and %.0f for adapters, %s %s has "
+        "%u: %.0f are missing. Use a larger target",
+        layers, be->region.h, p->n, needed - layers, where(be), be->t->name, be->region.w, missing);
 }
 
 /* --- the least T --- */
@@ -489,8 +522,8 @@ static wfc_status too_small(planner *p, unsigned method) {
     uint64_t missing = columns > be->region.w ? columns - be->region.w : 1;
     return wfc_fail(be->diag, WFC_ERR_NO_FIT, "WFC-E7011", be->g->name,
                     "the model needs at least %llu columns of %u PEs for its %u layers, and further ones for adapters, "
-                    "target %s has %u: at least %llu are missing (%s floorplan). Use a larger target",
-                    (unsigned long long)columns, be->region.h, p->n, be->t->name, be->region.w,
+                    "%s %s has %u: at least %llu are missing (%s floorplan). Use a larger target",
+                    (unsigned long long)columns, be->region.h, p->n, where(be), be->t->name, be->region.w,
                     (unsigned long long)missing, wfc_be_tree_method_name((wfc_be_tree_method)method));
 }
 
