@@ -201,6 +201,12 @@ static const struct {
                         "  %p = view(%x) {index [1,4] from=\"i j\" fill=0} : f32[1,4]\n"
                         "  %y = contract(%p, %u) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=4\"} : f32[1,2]\n"
                         "  output %y\n")},
+    {"channelsfirst",
+     GRAPH("  input %x : f32[1,3,2,2]\n  const %w : f32[3,2] = {1,-2,3,-4,5,6}\n"
+           "  %l = view(%x) {index [1,2,2,3] from=\"i l j k\"} : f32[1,2,2,3]\n"
+           "  %y = contract(%l, %w) {out=\"n y x k\", a=\"n y x c\", b=\"c k\", red=\"c=3\"} : f32[1,2,2,2]\n"
+           "  %f = view(%y) {index [1,2,2,2] from=\"i k l j\"} : f32[1,2,2,2]\n"
+           "  output %f\n")},
     {"scalefold", GRAPH("  input %x : f32[1,3]\n  const %w : f32[3,2] = {1,-2,3,-4,5,6}\n"
                         "  const %v : f32[2,2] = {1,2,3,-4}\n  const %s : f32[2] = {3,-0.125}\n"
                         "  %h = map(%x) {\"mul(a,0.25)\"} : f32[1,3]\n"
