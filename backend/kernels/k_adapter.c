@@ -151,18 +151,30 @@ static wfc_status fill_constants(rig *r) {
     return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image, WFC_BE_DATA_OWN);
 }
 
-/* Rows that the last word wanted of a section's bus has come, `hi` words after the first. */
-static uint32_t way_of(const rig *r, unsigned d, uint32_t section, uint32_t hi) {
+/* Rows that the last word wanted of a section's bus has come to `at`, `hi` words after the first. */
+static uint32_t way_of(const rig *r, uint32_t at, unsigned d, uint32_t section, uint32_t hi) {
     const uint32_t *sum = r->p->before[d];
     uint32_t top = r->ad->y + section * r->ad->section, end = r->ad->y + r->ad->h;
     uint32_t bottom = top + r->ad->section < end ? top + r->ad->section : end;
-    uint32_t row = d == 0 ? (bottom < r->row ? bottom : r->row) : (top > r->row + 1 ? top : r->row + 1), from = row;
+    uint32_t row = d == 0 ? (bottom < at ? bottom : at) : (top > at + 1 ? top : at + 1), from = row;
     if (d == 0) {
         while (from > top && sum[row] - sum[from] < hi) from--;
-        return r->row - from;
+        return at - from;
     }
     while (from < bottom && sum[from] - sum[row] < hi) from++;
-    return from - r->row;
+    return from - at;
+}
+
+/* Rows to the farthest source of what row `at` hears in a direction; 0: it hears nothing. */
+static uint32_t reach_of(const rig *r, uint32_t at, unsigned d) {
+    uint32_t section = wfc_be_section(r->ad, at), most = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        wfc_be_interval l = r->p->listen[d][k][at];
+        if (l.hi == l.lo) continue;
+        uint32_t rows = way_of(r, at, d, section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u), l.hi);
+        if (rows > most) most = rows;
+    }
+    return most;
 }
 
 /* The bus of the section before passes `row`: a row from there on, in its direction, listens to it. */
@@ -177,21 +189,16 @@ static bool passes(const rig *r, unsigned d) {
 
 /* From the PE's own words on a bus to the last that it takes from one: until all words of the busier direction have
  * passed. Its own may be the first of them, but they stand in line with those of the other section, and rows that are
- * through sooner wait for their neighbours in the next sample. */
+ * through sooner wait for their neighbours in the next sample. The way counts between rows that wait for each other:
+ * one that only gives is a sample ahead. */
 static double bus_wait(const rig *r) {
     double most = 0;
     for (unsigned d = 0; d < 2; d++) {
-        const wfc_be_interval *l[2] = {&r->p->listen[d][0][r->row], &r->p->listen[d][1][r->row]};
-        bool hears[2] = {l[0]->hi > l[0]->lo, l[1]->hi > l[1]->lo};
-        if (!hears[0] && !hears[1]) continue;
+        uint32_t rows = reach_of(r, r->row, d);
+        if (!rows) continue;
         double words = r->p->arrive[d][0][r->row] + (passes(r, d) ? r->p->arrive[d][1][r->row] : 0);
-        uint32_t section = wfc_be_section(r->ad, r->row), rows = 0;
-        for (unsigned k = 0; k < 2; k++) {
-            if (!hears[k]) continue;
-            uint32_t n = way_of(r, d, section + (k == 0 ? 0u : d == 0 ? UINT32_MAX : 1u), l[k]->hi);
-            if (n > rows) rows = n;
-        }
-        double cycles = words + rows * (double)r->be->t->hop_latency;
+        uint32_t back = reach_of(r, d == 0 ? r->row - rows : r->row + rows - 1, 1 - d);
+        double cycles = words + (back < rows ? back : rows) * (double)r->be->t->hop_latency;
         if (cycles > most) most = cycles;
     }
     return most;
