@@ -252,7 +252,8 @@ int32_t wfc_be_resolve(wfc_be *be, wfc_value consumed, uint64_t index);
 bool wfc_be_has_port(const wfc_be *be, unsigned side, uint32_t row);
 uint32_t wfc_be_port_count(const wfc_be *be, unsigned side);
 uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row);
-/* Which elements of a model's input enter at which port, in which order. `wanted` [height]: lists of the first reader. */
+/* Which elements of a model's input enter at which port, in which order. `wanted` [height]: lists of the first reader.
+ */
 WFC_MUST_USE wfc_status wfc_be_input_rows(wfc_be *be, wfc_be_stream *s, const wfc_be_list *wanted);
 /* streams.c: lane contents, direct connections, adapters. */
 /* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
@@ -283,8 +284,12 @@ typedef struct wfc_be_routes {
 } wfc_be_routes;
 WFC_MUST_USE wfc_status wfc_be_route(wfc_be *be, wfc_be_routes *out);
 WFC_MUST_USE wfc_status wfc_be_build(wfc_be *be, const wfc_be_routes *routes, wfc_program *out);
-/* Layers, rectangles and predictions by the plan's formulas; no PEs. */
-WFC_MUST_USE wfc_status wfc_be_describe(wfc_be *be, wfc_program *out);
+/* describe.c: what a program says of itself. Its layers and their rectangles, without times; with times by the plan's
+ * formulas, no PEs; the time of a sample from those of the layers; inputs and outputs. */
+WFC_MUST_USE wfc_status wfc_be_describe_layers(wfc_be *be, wfc_program *p);
+WFC_MUST_USE wfc_status wfc_be_describe_plan(wfc_be *be, wfc_program *p);
+void wfc_be_describe_time(wfc_program *p);
+WFC_MUST_USE wfc_status wfc_be_describe_io(wfc_be *be, wfc_program *p);
 
 /* kernels: build the program of PE (row, col). `data`: initial bytes per array, appended by the emitter. Kinds say how
  * the bytes of another PE with the same program differ. */

@@ -147,7 +147,7 @@ wfc_status wfc_be_plan_only(const wfc_graph *g, const wfc_target *t, const wfc_c
     if (st == WFC_OK) {
         start(&be, g, &mesh.logical, opt, diag);
         st = plan_all(&be);
-        if (st == WFC_OK) st = wfc_be_describe(&be, out);
+        if (st == WFC_OK) st = wfc_be_describe_plan(&be, out);
         stop(&be);
     }
     wfc_be_mesh_deinit(&mesh);

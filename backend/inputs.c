@@ -41,7 +41,7 @@ uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row) {
 
 /* First and last row whose reader needs each element; UINT16_MAX: none. */
 typedef struct readers {
-    uint16_t *first, *last; /* [elements] */
+    uint16_t *first, *last;      /* [elements] */
     uint64_t n, needed, longest; /* elements, those that a row needs, words of the longest list */
 } readers;
 

@@ -51,8 +51,8 @@ WFC_MUST_USE wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const w
                                             const wfc_be_sample *s, wfc_be_rows *out);
 /* What an adapter between a producer's rows and a reader's has to do: words per sample over the busiest cut (0: no word
  * changes its row), how many rows the farthest goes, about how many words a row takes from each side; channels of the
- * fullest lane that is given (0: not known); words on a row's link where the lane that is taken and the one that is given
- * meet. */
+ * fullest lane that is given (0: not known); words on a row's link where the lane that is taken and the one that is
+ * given meet. */
 typedef struct wfc_be_moves {
     float words, reach, heard, lane;
     uint32_t channels;

@@ -24,9 +24,9 @@ typedef struct wfc_be_move_table {
 
 enum { WFC_BE_TABLE_DESCS = 4 }; /* descriptors that a table takes, however long it is */
 
-/* Emits the moves into `to_array`. `pointer`: a register for the table walk; `spare`: descriptors to leave to the rest of
- * the program, a table where a descriptor per walk would take them. out->walks is empty when no table was needed; the
- * caller frees it with wfc_vec_free. */
+/* Emits the moves into `to_array`. `pointer`: a register for the table walk; `spare`: descriptors to leave to the rest
+ * of the program, a table where a descriptor per walk would take them. out->walks is empty when no table was needed;
+ * the caller frees it with wfc_vec_free. */
 WFC_MUST_USE wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t to_array, uint8_t pointer,
                                           uint32_t spare, wfc_be_move_table *out);
 /* Encodes the table after finish: 20 bytes per walk into `bytes`. */
