@@ -7,6 +7,21 @@ typedef struct scan {
     bool granted;
 } scan;
 
+/* Read as seldom as can be: unlike the record it is somewhere else for each set. */
+static const wfc_prog_route *route_of(const frouter *r, const flocal *lo) {
+    return r->set->set->slots[lo->slot].route;
+}
+
+void ffilter_turn(fslot *st, const wfc_prog_route *rt) {
+    uint32_t lo = rt->filter_lo < rt->filter_period ? rt->filter_lo : rt->filter_period;
+    uint32_t hi = rt->filter_hi < rt->filter_period ? rt->filter_hi : rt->filter_period;
+    uint32_t length[3] = {lo, hi > lo ? hi - lo : 0, rt->filter_period - (hi > lo ? hi : lo)};
+    do {
+        st->filter_part = st->filter_part == FILTER_BEHIND ? FILTER_BEFORE : (uint8_t)(st->filter_part + 1);
+        st->filter_left = length[st->filter_part];
+    } while (st->filter_left == 0);
+}
+
 static bool can_push_all(const fast *f, const fslot *st, unsigned out, uint32_t now) {
     for (; out; out &= out - 1) {
         uint32_t dst = st->dst[low_bit(out)];
@@ -118,7 +133,6 @@ static bool grant_other(worker *s, uint32_t node, frouter *r, unsigned l, const 
     unsigned out = lo->out[st->changed == now ? st->before : st->position];
     if (out == 0) return false;
     const fword *head = &c->ring[c->head];
-    const wfc_prog_route *rt = r->set->set->slots[lo->slot].route;
     bool counted = false;
     if (out & WFC_PORT_BIT(WFC_PORT_R)) {
         bool drop = false;
@@ -127,7 +141,7 @@ static bool grant_other(worker *s, uint32_t node, frouter *r, unsigned l, const 
         } else if (lo->filtered) {
             if (sc->filtered >> lo->slot & 1) return false;
             counted = true;
-            drop = st->filter_count < rt->filter_lo || st->filter_count >= rt->filter_hi;
+            drop = st->filter_part != FILTER_IN;
         }
         if (drop) out &= ~WFC_PORT_BIT(WFC_PORT_R);
     }
@@ -136,14 +150,14 @@ static bool grant_other(worker *s, uint32_t node, frouter *r, unsigned l, const 
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
     if (full) return_credit(s, r, lo->port);
-    if (s->e.opt.event_hash) hash_grant(s, node, rt->colour, &w);
+    if (s->e.opt.event_hash) hash_grant(s, node, lo->colour, &w);
     push_all(s, node, r, st, out, w);
     sc->taken |= out;
     if (counted) {
         sc->filtered |= 1u << lo->slot;
-        st->filter_count = st->filter_count + 1 >= rt->filter_period ? 0 : st->filter_count + 1;
+        if (--st->filter_left == 0) ffilter_turn(st, route_of(r, lo));
     }
-    if (w.when & 1) apply_command(st, rt, w.value, lo->port, now);
+    if (w.when & 1) apply_command(st, route_of(r, lo), w.value, lo->port, now);
     return true;
 }
 

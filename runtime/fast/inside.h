@@ -53,11 +53,13 @@ typedef struct fset {
 /* Record of a node: this, its slots, its router channels, its PE's input queues. One block of memory, in row order. */
 typedef struct fslot {
     uint32_t dst[WFC_PORTS]; /* channel by its unit, DST_COLLECT | stream, or NONE32 */
-    uint32_t filter_count;
-    uint32_t changed; /* cycle of the last command */
+    uint32_t filter_left; /* data words until the next part of the filter's period begins */
+    uint32_t changed;     /* cycle of the last command */
     uint8_t position, before;
-    uint8_t unused[2];
+    uint8_t filter_part; /* of the period: FILTER_BEFORE lo, FILTER_IN, FILTER_BEHIND hi */
+    uint8_t unused;
 } fslot;
+enum { FILTER_BEFORE, FILTER_IN, FILTER_BEHIND };
 typedef struct frouter {
     uint64_t nonempty[2];
     const fset *set;
@@ -162,6 +164,9 @@ static inline bool fchan_take(fchan *c, uint32_t now, fword *out) {
     c->popped = now;
     return c->count-- == c->cap;
 }
+
+/* A filter's next part that is not empty. */
+void ffilter_turn(fslot *st, const wfc_prog_route *rt);
 
 /* Nobody is told about a cycle later than SLOTS - 1 from now: the visit at that time finds out that it came too early.
  */

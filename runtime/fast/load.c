@@ -182,6 +182,8 @@ static void fill_slots(const fast *f, uint32_t node) {
         const wfc_prog_route *rt = r->set->set->slots[k].route;
         r->slot[k].changed = NO_TIME;
         r->slot[k].position = rt->initial;
+        r->slot[k].filter_part = FILTER_BEHIND;
+        if (rt->filtered) ffilter_turn(&r->slot[k], rt);
         for (unsigned port = 0; port < WFC_PORTS; port++) r->slot[k].dst[port] = destination(f, node, port, rt->colour);
     }
 }
