@@ -243,7 +243,7 @@ static double traffic(const wfc_be_column_plan *p, uint32_t r) {
 
 /* Words of its arrays, two of each buffer. */
 static uint32_t room(const wfc_be_column_plan *p, uint32_t r) {
-    uint32_t n = 2 * (p->take[r].hi - p->take[r].lo) + p->give[r].hi - p->give[r].lo;
+    uint32_t n = 2 * (p->take[r].hi - p->take[r].lo + p->give[r].hi - p->give[r].lo);
     for (unsigned d = 0; d < 2; d++) {
         n += p->insert[d][r].count;
         for (unsigned k = 0; k < 2; k++) n += 2 * (p->listen[d][k][r].hi - p->listen[d][k][r].lo);

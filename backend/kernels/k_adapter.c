@@ -2,10 +2,11 @@
  *
  *   arm: lane -> in, buses -> listen buffers
  *   loop: wait lane, re-arm into the other half; copy what leaves the row into staging buffers, send them on the buses;
- *         assemble what is here already; wait for and re-arm each bus, assemble what it brought; send; turn the halves
+ *         assemble what is here already; wait for and re-arm each bus, assemble what it brought; send; turn the halves,
+ *         that of the output too: a lane takes its time to be merged
  *
- * Own words wait only for words of rows nearer to the listeners. Where both buses had to share a microthread, the one
- * where fewer rows go before would have to be first, or the two merges would close a cycle.
+ * Own words wait only for words of rows nearer to the listeners, upward first in the upper half of a section, downward
+ * first in the lower: so the two merges cannot close a cycle where one microthread sends on both.
  * Budget: input queues 5 (lane, 2 buses x 2 directions), output queues 3, microthreads 7, colours 2 + up to 4. */
 #include "backend/be.h"
 #include "backend/kernels/kernel.h"
@@ -14,6 +15,7 @@ enum {
     R_TEMP = 1,
     R_HALF = 2 /* lane, then four buses: r2..r6 */,
     R_POINTER = 7,
+    R_OUT = 8, /* half of the output that this sample fills */
     R_CONST = 12,
     UT_SEND = 6,
     UT_BUS = 7
@@ -52,10 +54,13 @@ static uint32_t source_row(const rig *r, int32_t id) {
     return r->ad->plan_row[id];
 }
 
-static wfc_status move(rig *r, const wfc_be_pairs *pairs, uint32_t to, wfc_be_move_table *table) {
+static wfc_status move(rig *r, const wfc_be_pairs *pairs, uint32_t array, uint8_t off, wfc_be_move_table *table) {
     r->moves_left--;
-    uint32_t spare = WFC_BE_TABLE_DESCS * r->moves_left + 2 * r->sends_left;
-    return wfc_be_emit_moves(r->a, pairs, to, R_POINTER, spare, table);
+    wfc_be_move_space to = {.array = array,
+                            .off = off,
+                            .pointer = R_POINTER,
+                            .spare = WFC_BE_TABLE_DESCS * r->moves_left + 2 * r->sends_left};
+    return wfc_be_emit_moves(r->a, pairs, &to, table);
 }
 
 /* Copies of the words that the rows of one direction want. */
@@ -71,7 +76,7 @@ static wfc_status stage_words(rig *r, unsigned d) {
             return wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
         }
     }
-    wfc_status st = move(r, &pairs, r->staging[d], &r->b->tables[d]);
+    wfc_status st = move(r, &pairs, r->staging[d], 0, &r->b->tables[d]);
     wfc_vec_free(&pairs.v);
     return st;
 }
@@ -92,20 +97,20 @@ static bool upward_first(const rig *r) {
     return 2 * (r->row - top) < r->ad->section;
 }
 
-static wfc_status stage_bus(rig *r) {
+static void send_bus(rig *r, unsigned d) {
+    uint32_t n = r->p->insert[d][r->row].count;
+    if (!n) return;
     wfc_be_asm_bucket(r->a, WFC_BE_SEND);
-    for (unsigned i = 0; i < 2; i++) {
-        unsigned d = upward_first(r) ? 1 - i : i;
-        uint32_t n = r->p->insert[d][r->row].count;
-        if (!n) continue;
-        wfc_be_asm_wait(r->a, r->bus_ut[d]);
-        WFC_TRY(stage_words(r, d));
-        r->sends_left--;
-        uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, bus_control(r, d));
-        wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, wfc_be_asm_row(r->a, r->staging[d], 0, WFC_F32, n),
-                         WFC_OPND_NONE, r->bus_ut[d], 0, 0);
-    }
-    return WFC_OK;
+    r->sends_left--;
+    uint8_t out = wfc_be_asm_out(r->a, r->bus_queue[d], WFC_F32, n, bus_control(r, d));
+    wfc_be_asm_async(r->a, WFC_OP_VMOV, WFC_F32, out, wfc_be_asm_row(r->a, r->staging[d], 0, WFC_F32, n), WFC_OPND_NONE,
+                     r->bus_ut[d], 0, 0);
+}
+
+static wfc_status stage_bus(rig *r, unsigned d) {
+    if (!r->p->insert[d][r->row].count) return WFC_OK;
+    wfc_be_asm_bucket(r->a, WFC_BE_SEND);
+    return stage_words(r, d);
 }
 
 /* The elements of the destination interval that come over bus (d, k); d < 0: from the PE's own lane. Fills are in the
@@ -130,7 +135,7 @@ static wfc_status assemble(rig *r, int d, int k) {
         st = wfc_vec_push(&pairs.v, one);
     }
     if (st == WFC_OK)
-        st = move(r, &pairs, r->out_array, &r->b->tables[d < 0 ? 2 : 3 + 2 * d + k]);
+        st = move(r, &pairs, r->out_array, R_OUT, &r->b->tables[d < 0 ? 2 : 3 + 2 * d + k]);
     else
         st = wfc_be_asm_fail(r->a, wfc_fail_memory(r->be->diag));
     wfc_vec_free(&pairs.v);
@@ -143,12 +148,14 @@ static wfc_status fill_constants(rig *r) {
     bool any = false;
     for (uint32_t i = give.lo; i < give.hi; i++) any |= to->ids[i] < 0 && r->be->fills.data[-1 - to->ids[i]] != 0.0f;
     if (!any) return WFC_OK; /* memory starts as zero */
-    float *image = wfc_calloc(give.hi - give.lo, sizeof *image);
+    uint32_t n = give.hi - give.lo;
+    float *image = wfc_calloc(2 * (size_t)n, sizeof *image);
     if (!image) return wfc_fail_memory(r->be->diag);
-    for (uint32_t i = give.lo; i < give.hi; i++) {
-        if (to->ids[i] < 0) image[i - give.lo] = r->be->fills.data[-1 - to->ids[i]];
+    for (uint32_t i = 0; i < 2 * n; i++) {
+        int32_t id = to->ids[give.lo + i % n];
+        if (id < 0) image[i] = r->be->fills.data[-1 - id];
     }
-    return wfc_be_add_init(r->be, r->b, r->out_array, 4 * (give.hi - give.lo), image, WFC_BE_DATA_OWN);
+    return wfc_be_add_init(r->be, r->b, r->out_array, 8 * n, image, WFC_BE_DATA_OWN);
 }
 
 /* Rows that the last word wanted of a section's bus has come to `at`, `hi` words after the first. */
@@ -225,11 +232,10 @@ static void arm_all(rig *r) {
                                  R_TEMP, l.hi - l.lo);
         }
     }
-    /* The bus served first has a microthread of its own, the other too if one is left, else that of the PE's output:
-     * of the sample before, which waits for nothing that this sample does. */
-    unsigned first = upward_first(r) ? 1 : 0;
-    r->bus_ut[first] = UT_BUS;
-    r->bus_ut[1 - first] = ut < UT_SEND ? ut : UT_SEND;
+    /* A PE that listens to four buses has one microthread for the two that it sends on: its words for the second go
+     * behind those of many rows anyway. */
+    r->bus_ut[0] = r->bus_ut[1] = UT_BUS;
+    if (ut < UT_SEND && r->p->insert[0][r->row].count && r->p->insert[1][r->row].count) r->bus_ut[1] = ut;
 }
 
 static void outputs(rig *r) {
@@ -243,7 +249,8 @@ static void outputs(rig *r) {
         r->moves_left++;
         r->sends_left++;
         wfc_be_asm_bind_out(r->a, queue++, wfc_be_colour(&r->be->streams.data[r->ad->stream], r->row));
-        r->out_array = wfc_be_asm_array(r->a, "out", 4 * n, WFC_MEM_OUTPUT);
+        r->out_array = wfc_be_asm_array(r->a, "out", 8 * n, WFC_MEM_OUTPUT);
+        wfc_be_asm_op(r->a, WFC_OP_MOVI, WFC_F32, R_OUT, WFC_OPND_NONE, WFC_OPND_NONE, 0);
     }
     for (unsigned d = 0; d < 2; d++) {
         uint32_t m = r->p->insert[d][r->row].count;
@@ -262,6 +269,27 @@ static double main_cycles(const rig *r) {
     double sum = 0;
     for (unsigned i = 0; i < WFC_BE_BUCKETS; i++) sum += c[i].overhead_cycles + c[i].busy_cycles;
     return sum;
+}
+
+/* Puts own words on the buses, and assembles those that stay. */
+static wfc_status own_words(rig *r) {
+    unsigned first = upward_first(r) ? 1 : 0, second = 1 - first;
+    bool shared = r->bus_ut[0] == r->bus_ut[1];
+    bool gives = r->p->give[r->row].hi > r->p->give[r->row].lo;
+    for (unsigned d = 0; d < (shared ? 1 : 2); d++) { /* those of the sample before are out */
+        if (r->p->insert[d][r->row].count || (shared && r->p->insert[1][r->row].count))
+            wfc_be_asm_wait(r->a, r->bus_ut[d]);
+    }
+    WFC_TRY(stage_bus(r, first));
+    send_bus(r, first);
+    WFC_TRY(stage_bus(r, second));
+    if (!shared) send_bus(r, second);
+    double before = main_cycles(r);
+    if (gives) WFC_TRY(assemble(r, -1, 0));
+    double meanwhile = main_cycles(r) - before, wait = bus_wait(r);
+    r->b->latency_cycles = wait > meanwhile ? wait - meanwhile : 0;
+    if (shared) send_bus(r, second);
+    return WFC_OK;
 }
 
 wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, uint32_t col, wfc_be_pe_build *out) {
@@ -288,15 +316,7 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
     wfc_be_asm_place(r.a, again);
     wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
     wfc_be_receive_next(r.a, &r.lane, R_TEMP);
-    WFC_TRY(stage_bus(&r));
-    double before = main_cycles(&r);
-    if (n) {
-        wfc_be_asm_bucket(r.a, WFC_BE_SEND);
-        wfc_be_asm_wait(r.a, UT_SEND);
-        WFC_TRY(assemble(&r, -1, 0));
-    }
-    double meanwhile = main_cycles(&r) - before, wait = bus_wait(&r);
-    out->latency_cycles = wait > meanwhile ? wait - meanwhile : 0;
+    WFC_TRY(own_words(&r));
     for (unsigned d = 0; d < 2; d++) {
         for (unsigned k = 0; k < 2; k++) {
             wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
@@ -309,8 +329,10 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
         wfc_be_asm_bucket(r.a, WFC_BE_SEND);
         uint16_t ctl = wfc_be_lane_control(be, &be->streams.data[ad->stream], row, col);
         uint8_t to = wfc_be_asm_out(r.a, r.out_queue, WFC_F32, n, ctl);
-        wfc_be_asm_async(r.a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_row(r.a, r.out_array, 0, WFC_F32, n), WFC_OPND_NONE,
-                         UT_SEND, 0, 0);
+        wfc_be_mem words = {
+            .array = r.out_array, .type = WFC_F32, .off = R_OUT, .len = {1, 1, 1, n}, .stride = {0, 0, 0, 1}};
+        wfc_be_asm_async(r.a, WFC_OP_VMOV, WFC_F32, to, wfc_be_asm_mem(r.a, &words), WFC_OPND_NONE, UT_SEND, 0, 0);
+        wfc_be_asm_op(r.a, WFC_OP_XOR, WFC_I32, R_OUT, R_OUT, WFC_OPND_NONE, (uint16_t)(4 * n));
     }
     wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
     wfc_be_receive_turn(r.a, &r.lane);

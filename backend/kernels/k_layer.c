@@ -243,7 +243,8 @@ static wfc_status find_picks(rig *r, uint32_t e, wfc_be_interval take) {
 static wfc_status next_words(rig *r, uint32_t e) {
     wfc_be_receive_next(r->a, &r->lane[e], R_TEMP);
     if (!r->picks[e].v.count) return WFC_OK;
-    return wfc_be_emit_moves(r->a, &r->picks[e], r->edge[e].array, R_NEST, SPARE_DESCS, &r->b->tables[e]);
+    wfc_be_move_space to = {.array = r->edge[e].array, .pointer = R_NEST, .spare = SPARE_DESCS};
+    return wfc_be_emit_moves(r->a, &r->picks[e], &to, &r->b->tables[e]);
 }
 
 static wfc_status arm_lanes(rig *r, uint8_t *queue, uint8_t *ut) {

@@ -52,29 +52,34 @@ static size_t merge(walk *w, size_t n) {
     return out;
 }
 
-static void to_mem(const walk *w, bool source, uint32_t array, wfc_be_mem *m) {
-    *m = (wfc_be_mem){
-        .array = array, .type = WFC_F32, .off = source ? w->off : 0, .offset_bytes = 4 * (source ? w->src : w->dst)};
+/* to: NULL for the source. */
+static void to_mem(const walk *w, const wfc_be_move_space *to, wfc_be_mem *m) {
+    bool source = !to;
+    *m = (wfc_be_mem){.array = to ? to->array : w->array,
+                      .type = WFC_F32,
+                      .off = to ? to->off : w->off,
+                      .offset_bytes = 4 * (source ? w->src : w->dst)};
     for (unsigned i = 0; i < 4; i++) { /* dimension 3 is the innermost */
         m->len[3 - i] = w->len[i];
         m->stride[3 - i] = source ? w->ss[i] : w->ds[i];
     }
 }
 
-static wfc_status emit_table(wfc_be_asm *a, const walk *w, size_t n, uint32_t to_array, uint8_t pointer,
+static wfc_status emit_table(wfc_be_asm *a, const walk *w, size_t n, const wfc_be_move_space *to,
                              wfc_be_move_table *out) {
     uint64_t total = 0;
     for (size_t i = 0; i < n; i++) {
         wfc_be_mem s, d;
-        to_mem(&w[i], true, w[i].array, &s);
-        to_mem(&w[i], false, to_array, &d);
+        to_mem(&w[i], NULL, &s);
+        to_mem(&w[i], to, &d);
         if (wfc_vec_push(&out->walks, s) != WFC_OK || wfc_vec_push(&out->walks, d) != WFC_OK) {
             return wfc_be_asm_fail(a, wfc_fail_memory(wfc_be_asm_diag(a)));
         }
         total += (uint64_t)s.len[0] * s.len[1] * s.len[2] * s.len[3];
     }
     out->array = wfc_be_asm_array(a, "moves", (uint32_t)(2 * WFC_DESC_BYTES * n), WFC_MEM_TABLE);
-    wfc_be_mem at = {.array = out->array, .type = WFC_U32, .off = pointer, .len = {1, 1, 1, 5}, .stride = {0, 0, 0, 1}};
+    wfc_be_mem at = {
+        .array = out->array, .type = WFC_U32, .off = to->pointer, .len = {1, 1, 1, 5}, .stride = {0, 0, 0, 1}};
     uint8_t src_at = wfc_be_asm_mem(a, &at);
     at.offset_bytes = WFC_DESC_BYTES;
     uint8_t dst_at = wfc_be_asm_mem(a, &at);
@@ -86,21 +91,21 @@ static wfc_status emit_table(wfc_be_asm *a, const walk *w, size_t n, uint32_t to
     for (unsigned i = 0; i < 4; i++) slot.stride[i] = 0;
     slot.len[3] = mean;
     uint8_t src = wfc_be_asm_mem_private(a, &slot);
-    slot.array = to_array;
+    slot.array = to->array;
     slot.offset_bytes = 0;
     uint8_t dst = wfc_be_asm_mem_private(a, &slot);
-    wfc_be_asm_op(a, WFC_OP_MOVI, WFC_F32, pointer, WFC_OPND_NONE, WFC_OPND_NONE, 0);
+    wfc_be_asm_op(a, WFC_OP_MOVI, WFC_F32, to->pointer, WFC_OPND_NONE, WFC_OPND_NONE, 0);
     wfc_be_asm_loop(a, (uint32_t)n);
     wfc_be_asm_op(a, WFC_OP_LDD, WFC_F32, src, src_at, WFC_OPND_NONE, 0);
     wfc_be_asm_op(a, WFC_OP_LDD, WFC_F32, dst, dst_at, WFC_OPND_NONE, 0);
-    wfc_be_asm_op(a, WFC_OP_ADD, WFC_I32, pointer, pointer, WFC_OPND_NONE, 2 * WFC_DESC_BYTES);
+    wfc_be_asm_op(a, WFC_OP_ADD, WFC_I32, to->pointer, to->pointer, WFC_OPND_NONE, 2 * WFC_DESC_BYTES);
     wfc_be_asm_op(a, WFC_OP_VMOV, WFC_F32, dst, src, WFC_OPND_NONE, 0);
     wfc_be_asm_loop_end(a);
     return WFC_OK;
 }
 
-wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t to_array, uint8_t pointer,
-                             uint32_t spare, wfc_be_move_table *out) {
+wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, const wfc_be_move_space *to,
+                             wfc_be_move_table *out) {
     *out = (wfc_be_move_table){0};
     size_t n = pairs->v.count;
     if (n == 0) return WFC_OK;
@@ -112,14 +117,14 @@ wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t 
     }
     for (unsigned level = 0; level < 4; level++) n = merge(w, n);
     wfc_status st = WFC_OK;
-    bool room = wfc_be_asm_desc_count(a) + 2 * n + spare <= wfc_be_asm_target(a)->descriptors;
+    bool room = wfc_be_asm_desc_count(a) + 2 * n + to->spare <= wfc_be_asm_target(a)->descriptors;
     if (n > STATIC_MOVES || !room) {
-        st = emit_table(a, w, n, to_array, pointer, out);
+        st = emit_table(a, w, n, to, out);
     } else {
         for (size_t i = 0; i < n; i++) {
             wfc_be_mem s, d;
-            to_mem(&w[i], true, w[i].array, &s);
-            to_mem(&w[i], false, to_array, &d);
+            to_mem(&w[i], NULL, &s);
+            to_mem(&w[i], to, &d);
             uint8_t from = wfc_be_asm_mem(a, &s);
             wfc_be_asm_op(a, WFC_OP_VMOV, WFC_F32, wfc_be_asm_mem(a, &d), from, WFC_OPND_NONE, 0);
         }

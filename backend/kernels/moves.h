@@ -24,11 +24,17 @@ typedef struct wfc_be_move_table {
 
 enum { WFC_BE_TABLE_DESCS = 4 }; /* descriptors that a table takes, however long it is */
 
-/* Emits the moves into `to_array`. `pointer`: a register for the table walk; `spare`: descriptors to leave to the rest
- * of the program, a table where a descriptor per walk would take them. out->walks is empty when no table was needed;
- * the caller frees it with wfc_vec_free. */
-WFC_MUST_USE wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, uint32_t to_array, uint8_t pointer,
-                                          uint32_t spare, wfc_be_move_table *out);
+/* Where moves go, and what of the PE they may use. */
+typedef struct wfc_be_move_space {
+    uint32_t array; /* its base moves with register `off`, 0 none */
+    uint8_t off;
+    uint8_t pointer; /* a register for the walk along a table */
+    uint32_t spare;  /* descriptors to leave to the rest of the program: a table instead of one for each walk */
+} wfc_be_move_space;
+
+/* out->walks is empty when no table was needed; the caller frees it with wfc_vec_free. */
+WFC_MUST_USE wfc_status wfc_be_emit_moves(wfc_be_asm *a, const wfc_be_pairs *pairs, const wfc_be_move_space *to,
+                                          wfc_be_move_table *out);
 /* Encodes the table after finish: 20 bytes per walk into `bytes`. */
 void wfc_be_move_table_encode(const wfc_be_asm *a, const wfc_be_move_table *t, uint8_t *bytes);
 
