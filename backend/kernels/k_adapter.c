@@ -271,14 +271,21 @@ static double main_cycles(const rig *r) {
     return sum;
 }
 
+/* Words of the section that go before those of this row on a bus, and its own. */
+static double turn_of(const rig *r, unsigned d) {
+    uint32_t lo = r->ad->y + wfc_be_section(r->ad, r->row) * r->ad->section, end = r->ad->y + r->ad->h;
+    uint32_t hi = lo + r->ad->section < end ? lo + r->ad->section : end;
+    const uint32_t *sum = r->p->before[d];
+    return d == 0 ? sum[hi] - sum[r->row] : sum[r->row + 1] - sum[lo];
+}
+
 /* Puts own words on the buses, and assembles those that stay. */
 static wfc_status own_words(rig *r) {
     unsigned first = upward_first(r) ? 1 : 0, second = 1 - first;
-    bool shared = r->bus_ut[0] == r->bus_ut[1];
+    bool shared = r->bus_ut[0] == r->bus_ut[1] && r->p->insert[0][r->row].count && r->p->insert[1][r->row].count;
     bool gives = r->p->give[r->row].hi > r->p->give[r->row].lo;
     for (unsigned d = 0; d < (shared ? 1 : 2); d++) { /* those of the sample before are out */
-        if (r->p->insert[d][r->row].count || (shared && r->p->insert[1][r->row].count))
-            wfc_be_asm_wait(r->a, r->bus_ut[d]);
+        if (r->p->insert[d][r->row].count) wfc_be_asm_wait(r->a, r->bus_ut[d]);
     }
     WFC_TRY(stage_bus(r, first));
     send_bus(r, first);
@@ -287,6 +294,7 @@ static wfc_status own_words(rig *r) {
     double before = main_cycles(r);
     if (gives) WFC_TRY(assemble(r, -1, 0));
     double meanwhile = main_cycles(r) - before, wait = bus_wait(r);
+    if (shared) wait += turn_of(r, first) / 2; /* fitted: others wait for the second words behind it */
     r->b->latency_cycles = wait > meanwhile ? wait - meanwhile : 0;
     if (shared) send_bus(r, second);
     return WFC_OK;
