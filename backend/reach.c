@@ -49,8 +49,10 @@ wfc_status wfc_be_rows_written(wfc_be *be, wfc_be_layer *l, const wfc_be_split *
                                wfc_be_rows *out) {
     WFC_TRY(new_rows(be, out));
     out->lane = 1;
-    for (unsigned d = 0; d < l->shape.rank; d++)
-        out->lane *= (double)((l->shape.dims[d] + split->row_parts[d] - 1) / split->row_parts[d]);
+    for (unsigned d = 0; d < l->shape.rank; d++) {
+        uint32_t longest = (l->shape.dims[d] + split->row_parts[d] - 1) / split->row_parts[d];
+        out->lane *= longest;
+    }
     out->lane = ceil(out->lane / split->pc);
     for (unsigned i = 0; i < WFC_BE_SAMPLES; i++) {
         uint32_t at[WFC_IR_MAX_RANK], group = 0, inner = 0;

@@ -95,7 +95,8 @@ wfc_status wfc_atomic_open(wfc_atomic_file *f, const char *path, wfc_diag *diag)
     if (!f->path) return wfc_fail_memory(diag);
     int fd = open_temporary(path, &f->tmp_path);
     if (fd < 0) {
-        wfc_status s = errno == ENOMEM ? wfc_fail_memory(diag) : fail_errno(diag, path, "create a temporary file beside the output");
+        wfc_status s = errno == ENOMEM ? wfc_fail_memory(diag)
+                                       : fail_errno(diag, path, "create a temporary file beside the output");
         wfc_atomic_abandon(f);
         return s;
     }

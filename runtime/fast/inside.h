@@ -53,8 +53,8 @@ typedef struct fset {
 /* Record of a node: this, its slots, its router channels, its PE's input queues. One block of memory, in row order. */
 typedef struct fslot {
     uint32_t dst[WFC_PORTS]; /* channel by its unit, DST_COLLECT | stream, or NONE32 */
-    uint32_t filter_left; /* data words until the next part of the filter's period begins */
-    uint32_t changed;     /* cycle of the last command */
+    uint32_t filter_left;    /* data words until the next part of the filter's period begins */
+    uint32_t changed;        /* cycle of the last command */
     uint8_t position, before;
     uint8_t filter_part; /* of the period: FILTER_BEFORE lo, FILTER_IN, FILTER_BEHIND hi */
     uint8_t unused;
