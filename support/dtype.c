@@ -4,19 +4,13 @@
 
 static const struct {
     const char *name;
-    uint8_t bytes;
     bool is_float;
 } k_dtypes[WFC_NUM_DTYPES] = {
-    [WFC_F32] = {"f32", 4, true},    [WFC_F16] = {"f16", 2, true},  [WFC_BF16] = {"bf16", 2, true},
-    [WFC_I32] = {"i32", 4, false},   [WFC_U32] = {"u32", 4, false}, [WFC_I16] = {"i16", 2, false},
-    [WFC_U16] = {"u16", 2, false},   [WFC_I8] = {"i8", 1, false},   [WFC_U8] = {"u8", 1, false},
-    [WFC_I64] = {"i64", 8, false},   [WFC_U64] = {"u64", 8, false}, [WFC_F64] = {"f64", 8, true},
-    [WFC_BOOL] = {"bool", 1, false},
+    [WFC_F32] = {"f32", true},    [WFC_F16] = {"f16", true},  [WFC_BF16] = {"bf16", true}, [WFC_I32] = {"i32", false},
+    [WFC_U32] = {"u32", false},   [WFC_I16] = {"i16", false}, [WFC_U16] = {"u16", false},  [WFC_I8] = {"i8", false},
+    [WFC_U8] = {"u8", false},     [WFC_I64] = {"i64", false}, [WFC_U64] = {"u64", false},  [WFC_F64] = {"f64", true},
+    [WFC_BOOL] = {"bool", false},
 };
-
-unsigned wfc_dtype_bytes(wfc_dtype t) {
-    return (unsigned)t < WFC_NUM_DTYPES ? k_dtypes[t].bytes : 0;
-}
 
 const char *wfc_dtype_name(wfc_dtype t) {
     return (unsigned)t < WFC_NUM_DTYPES ? k_dtypes[t].name : "?";

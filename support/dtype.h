@@ -24,7 +24,11 @@ typedef enum wfc_dtype {
 } wfc_dtype;
 enum { WFC_NUM_PE_DTYPES = 9, WFC_NUM_DTYPES = 13 };
 
-unsigned wfc_dtype_bytes(wfc_dtype t); /* 4 2 2 4 4 2 2 1 1 8 8 8 1 */
+/* 0 where t is none of them. */
+static inline unsigned wfc_dtype_bytes(wfc_dtype t) {
+    static const uint8_t bytes[WFC_NUM_DTYPES] = {4, 2, 2, 4, 4, 2, 2, 1, 1, 8, 8, 8, 1};
+    return (unsigned)t < WFC_NUM_DTYPES ? bytes[t] : 0;
+}
 const char *
 wfc_dtype_name(wfc_dtype t); /* "f32" "f16" "bf16" "i32" "u32" "i16" "u16" "i8" "u8" "i64" "u64" "f64" "bool" */
 bool wfc_dtype_parse(const char *name, wfc_dtype *out);

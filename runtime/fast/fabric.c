@@ -1,6 +1,8 @@
 /* Routers: rules 4 to 7 of docs/fabric.md on compact channels. */
 #include "runtime/fast/inside.h"
 
+enum { ALL_PORTS = (1u << WFC_PORTS) - 1, DROPPED = 1u << WFC_PORTS }; /* DROPPED: the PE would have been one */
+
 typedef struct scan {
     unsigned taken;    /* outputs used in this cycle */
     uint32_t filtered; /* slots whose filter counted a word in this cycle */
@@ -22,10 +24,30 @@ void ffilter_turn(fslot *st, const wfc_prog_route *rt) {
     } while (st->filter_left == 0);
 }
 
-static bool can_push_all(const fast *f, const fslot *st, unsigned out, uint32_t now) {
-    for (; out; out &= out - 1) {
-        uint32_t dst = st->dst[low_bit(out)];
-        if (dst < DST_COLLECT && !fchan_can_push(chan_at(f, dst), now)) return false;
+/* A queue that looks full: its PE may be behind. */
+static bool queue_can_push(worker *s, uint32_t node, frouter *r, const fchan *c) {
+    if (r->dozes) {
+        doze_run(&s->e, s->f, &s->e.pes[node], r, s->e.now + 1);
+        if (fchan_can_push(c, time_now(s))) return true;
+        doze_end(s, &s->e.pes[node], r);
+    }
+    if (c->popped == time_now(s)) wake_router(s, r->place, time_now(s) + 1);
+    return false;
+}
+
+/* Where a word goes: the channels behind the outputs, in the order of ports; NULL: the host, or nowhere. */
+typedef struct targets {
+    fchan *chan[WFC_PORTS];
+} targets;
+
+/* All of them have space. */
+static inline bool can_push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, targets *to) {
+    for (unsigned i = 0; out; out &= out - 1, i++) {
+        unsigned p = low_bit(out);
+        uint32_t dst = st->dst[p];
+        fchan *c = to->chan[i] = dst < DST_COLLECT ? chan_at(s->f, dst) : NULL;
+        if (!c || fchan_can_push(c, time_now(s))) continue;
+        if (p != WFC_PORT_R || !queue_can_push(s, node, r, c)) return false;
     }
     return true;
 }
@@ -48,9 +70,8 @@ static void hash_grant(worker *s, uint32_t node, unsigned colour, const fword *w
     s->e.result->event_hash += x ^ x >> 32;
 }
 
-static inline void push_link(worker *s, const frouter *r, unsigned p, uint32_t dst, fword w) {
+static inline void push_link(worker *s, const frouter *r, unsigned p, fchan *c, fword w) {
     uint32_t at = time_now(s) + s->f->hop;
-    fchan *c = chan_at(s->f, dst);
     s->hops++;
     if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
     frouter *to = (frouter *)(void *)(s->f->records + (size_t)r->record[p] * UNIT);
@@ -58,12 +79,12 @@ static inline void push_link(worker *s, const frouter *r, unsigned p, uint32_t d
     wake_router(s, place_behind(s->f, r->place, p), at);
 }
 
-static void push_queue(worker *s, frouter *r, uint32_t dst, fword w) {
+static inline void push_queue(worker *s, uint32_t node, frouter *r, fchan *c, fword w) {
     uint32_t at = time_now(s) + s->f->ramp;
-    fchan *c = chan_at(s->f, dst);
-    if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
+    (void)fchan_put(c, w.value, at << 1 | (w.when & 1));
     r->queues |= 1u << c->local;
-    wake_pe(s, r->place, at);
+    if (r->dozes && (w.when & 1)) doze_end(s, &s->e.pes[node], r);
+    if (c->count == queue_of(c)->need) wake_pe(s, r->place, at + r->dozes);
 }
 
 /* To the host, or to nowhere. */
@@ -75,16 +96,16 @@ static void push_outside(worker *s, uint32_t node, unsigned p, uint32_t dst, fwo
         fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
 }
 
-static void push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, fword w) {
-    for (; out; out &= out - 1) {
+static inline void push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, const targets *to,
+                            fword w) {
+    for (unsigned i = 0; out; out &= out - 1, i++) {
         unsigned p = low_bit(out);
-        uint32_t dst = st->dst[p];
-        if (dst >= DST_COLLECT)
-            push_outside(s, node, p, dst, w);
+        if (!to->chan[i])
+            push_outside(s, node, p, st->dst[p], w);
         else if (p == WFC_PORT_R)
-            push_queue(s, r, dst, w);
+            push_queue(s, node, r, to->chan[i], w);
         else
-            push_link(s, r, p, dst, w);
+            push_link(s, r, p, to->chan[i], w);
     }
 }
 
@@ -103,67 +124,47 @@ static void return_credit(worker *s, const frouter *r, unsigned port) {
         f->port_at[host] = now + 1;
 }
 
-/* The commonest grant of all: one way to go, whatever the word is. */
-static inline bool grant_plain(worker *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
-    const uint32_t now = time_now(s);
+/* Where the head may go: outputs less those that the filter or the control word takes away; 0: not accepted in this
+ * position. Sets *counted where it is a data word that a filter counts. */
+static inline unsigned outputs(const frouter *r, const flocal *lo, const fchan *c, uint32_t now, bool *counted) {
     const fslot *st = &r->slot[lo->slot];
-    unsigned out = lo->out[0];
-    if ((out & sc->taken) || !can_push_all(s->f, st, out, now)) return false;
-    fword w;
-    bool full = fchan_take(c, now, &w);
-    if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
-    if (full) return_credit(s, r, lo->port);
-    if (s->e.opt.event_hash) hash_grant(s, node, lo->colour, &w);
-    sc->taken |= out;
-    for (; out; out &= out - 1) {
-        unsigned p = low_bit(out);
-        uint32_t dst = st->dst[p];
-        if (dst < DST_COLLECT)
-            push_link(s, r, p, dst, w);
-        else
-            push_outside(s, node, p, dst, w);
+    unsigned out = lo->out[st->changed == now ? st->before : st->position];
+    const fword *head = &c->ring[c->head];
+    if (!(out & WFC_PORT_BIT(WFC_PORT_R))) return out;
+    bool drop = false;
+    if (head->when & 1) {
+        drop = !(head->value & WFC_CTL_DELIVER);
+    } else if (lo->filtered) {
+        *counted = true;
+        drop = st->filter_part != FILTER_IN;
     }
-    return true;
+    return drop ? (out & ~WFC_PORT_BIT(WFC_PORT_R)) | DROPPED : out;
 }
 
-/* Grants the head of local channel l, which is visible, if it is eligible; where that is not plain. */
-static bool grant_other(worker *s, uint32_t node, frouter *r, unsigned l, const flocal *lo, fchan *c, scan *sc) {
+/* Grants the head of local channel l, which is visible, if it is eligible. */
+static inline bool try_grant(worker *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+    const flocal *lo = &r->set->local[l];
     const uint32_t now = time_now(s);
     fslot *st = &r->slot[lo->slot];
-    unsigned out = lo->out[st->changed == now ? st->before : st->position];
-    if (out == 0) return false;
-    const fword *head = &c->ring[c->head];
     bool counted = false;
-    if (out & WFC_PORT_BIT(WFC_PORT_R)) {
-        bool drop = false;
-        if (head->when & 1) {
-            drop = !(head->value & WFC_CTL_DELIVER);
-        } else if (lo->filtered) {
-            if (sc->filtered >> lo->slot & 1) return false;
-            counted = true;
-            drop = st->filter_part != FILTER_IN;
-        }
-        if (drop) out &= ~WFC_PORT_BIT(WFC_PORT_R);
-    }
-    if ((out & sc->taken) || !can_push_all(s->f, st, out, now)) return false;
+    unsigned out = lo->plain ? lo->out[0] : outputs(r, lo, c, now, &counted);
+    if (out == 0 || (out & sc->taken) || (counted && (sc->filtered >> lo->slot & 1))) return false;
+    out &= ALL_PORTS;
+    targets to;
+    if (!can_push_all(s, node, r, st, out, &to)) return false;
     fword w;
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
     if (full) return_credit(s, r, lo->port);
     if (s->e.opt.event_hash) hash_grant(s, node, lo->colour, &w);
-    push_all(s, node, r, st, out, w);
+    push_all(s, node, r, st, out, &to, w);
     sc->taken |= out;
     if (counted) {
         sc->filtered |= 1u << lo->slot;
         if (--st->filter_left == 0) ffilter_turn(st, route_of(r, lo));
     }
-    if (w.when & 1) apply_command(st, route_of(r, lo), w.value, lo->port, now);
+    if ((w.when & 1) && !lo->plain) apply_command(st, route_of(r, lo), w.value, lo->port, now);
     return true;
-}
-
-static inline bool try_grant(worker *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
-    const flocal *lo = &r->set->local[l];
-    return lo->plain ? grant_plain(s, node, r, l, lo, c, sc) : grant_other(s, node, r, l, lo, c, sc);
 }
 
 /* Bits of `set` from the pointer on (first pass) or before it (second pass). */

@@ -2,8 +2,9 @@
  *
  *   run.c     entry, threads, decisions between bands    load.c    records
  *   tile.c    a band of cycles, tile by tile             fabric.c  routers
- *   pe.c      PEs, queues                                host.c    ports, collection, how far the end is
- *   explain.c the state in the reference engine's form, for messages
+ *   pe.c      PEs, queues                                doze.c    PEs that only take words, run later than their time
+ *   host.c    ports, collection, how far the end is      explain.c the state in the reference engine's form, for
+ * messages
  *
  * PEs keep the reference engine's `pe` and `context`, and what happens inside of a PE (instructions, tasks, account) is
  * the reference engine's code. Channels, routers, ports and the order of visits are this engine's own. */
@@ -18,7 +19,7 @@
 enum {
     SLOTS = 64,          /* cycles ahead that have bits; who sleeps longer is looked at once in a while */
     BAND = 128,          /* cycles that all tiles run before the next decision */
-    TILE = 16,           /* rows and columns of a tile */
+    TILE = 64,           /* rows and columns of a tile */
     UNIT = 8,            /* bytes of the unit in which records are addressed */
     LATEST = 0x7ffe0000, /* last cycle: times have 31 bits, and latencies 16 */
     MAX_WORKERS = WFC_FAST_MAX_THREADS
@@ -34,6 +35,12 @@ typedef struct fchan {
     uint8_t head, count, cap, local;
     fword ring[];
 } fchan;
+
+/* Before the channel of a PE's input queue. A push that makes the queue `need` words long wakes the PE, as every
+ * control word does: 1 unless the PE dozes. */
+typedef struct fqueue {
+    uint32_t need, unused;
+} fqueue;
 
 /* A route set in scan order, shared by the routers that have it. */
 typedef struct flocal {
@@ -68,7 +75,9 @@ typedef struct frouter {
     uint32_t record[4]; /* the neighbours', in units */
     uint32_t queues;    /* bit per input queue that is not empty */
     uint8_t pointer;
-    uint8_t unused[7];
+    bool dozes; /* the PE is behind: its cycles from `from` on have not been run (doze.c) */
+    uint16_t unused;
+    uint32_t from; /* the PE has been through all cycles before this one; else 0 */
     fslot slot[];
 } frouter;
 
@@ -118,6 +127,7 @@ typedef struct fast {
     uint32_t queue_units, hop, ramp, to_router, port_latency;
     uint32_t x, y, width, height; /* the box of all nodes */
     uint32_t stride;              /* places of a row, a multiple of 64 */
+    uint32_t step[4];             /* from a place to that behind port N, E, S, W */
     worker *workers;
     uint32_t worker_count;
     /* The band at hand: cycles e.now .. e.now + cycles - 1, but for those after `stop` (a trap). */
@@ -139,7 +149,8 @@ static inline fchan *local_chan(frouter *r, unsigned l) {
     return (fchan *)(void *)((unsigned char *)r + (size_t)r->set->local[l].at * UNIT);
 }
 static inline fchan *queue_chan(const fast *f, frouter *r, unsigned q) {
-    return (fchan *)(void *)((unsigned char *)r + ((size_t)r->set->queues_at + q * f->queue_units) * UNIT);
+    size_t at = ((size_t)r->set->queues_at + q * f->queue_units) * UNIT + sizeof(fqueue);
+    return (fchan *)(void *)((unsigned char *)r + at);
 }
 static inline uint32_t time_now(const worker *s) {
     return (uint32_t)s->e.now;
@@ -165,6 +176,10 @@ static inline bool fchan_take(fchan *c, uint32_t now, fword *out) {
     return c->count-- == c->cap;
 }
 
+static inline fqueue *queue_of(fchan *c) {
+    return (fqueue *)(void *)((unsigned char *)c - sizeof(fqueue));
+}
+
 /* A filter's next part that is not empty. */
 void ffilter_turn(fslot *st, const wfc_prog_route *rt);
 
@@ -185,8 +200,7 @@ static inline uint32_t place_of(const fast *f, const wfc_prog_pe *at) {
 }
 /* Of the place behind port N, E, S, W. */
 static inline uint32_t place_behind(const fast *f, uint32_t place, unsigned port) {
-    const uint32_t step[4] = {0u - f->stride, 1, f->stride, 0u - 1u};
-    return place + step[port];
+    return place + f->step[port];
 }
 
 /* tile.c */
@@ -199,6 +213,29 @@ void frouter_visit(worker *s, uint32_t node);
 
 /* pe.c */
 void fpe_visit(worker *s, uint32_t node);
+
+/* An element of 32 bits is its own 32-bit form. */
+static inline bool is_plain(const operand *o) {
+    bool memory = o->kind == OPND_MEM || o->kind == OPND_RING;
+    return !memory || wfc_dtype_bytes((wfc_dtype)o->type) == 4;
+}
+/* The commonest groups of all: a 32-bit word moved, or added to another. */
+static inline bool moves_words(const context *c) {
+    const unsigned op = c->insn->op;
+    bool suits = op == WFC_OP_VMOV || op == WFC_OP_VADD || op == WFC_OP_VMAX;
+    return suits && c->width == 1 && is_plain(&c->a) && is_plain(&c->b) && is_plain(&c->d);
+}
+
+/* doze.c */
+/* After a visit at now: true where the PE needs no visit before *out_next (NEVER: before one of its queues wakes it).
+ */
+bool doze_begin(worker *s, pe *p, frouter *r, uint64_t *out_next);
+/* Runs it through the cycles before `until`, but not beyond the end of an instruction: a visit is due then. */
+void doze_run(wfc_engine *e, const fast *f, pe *p, frouter *r, uint64_t until);
+/* Runs it through now and ends the doze; it is visited in the next cycle. */
+void doze_end(worker *s, pe *p, frouter *r);
+/* It runs cycle by cycle again. */
+void doze_clear(const fast *f, pe *p, frouter *r);
 
 /* host.c */
 void fport_visit(worker *s, uint32_t port);

@@ -54,7 +54,7 @@ static wfc_status make_sets(fast *f, const char **why) {
         *why = "queues deeper than 255 words";
         return WFC_ERR_UNSUPPORTED;
     }
-    f->queue_units = chan_units(in);
+    f->queue_units = chan_units(in) + (uint32_t)(sizeof(fqueue) / UNIT);
     f->hop = hop;
     f->ramp = at_least_1(t->ramp_latency);
     f->to_router = 1u + t->ramp_latency;
@@ -83,7 +83,8 @@ static wfc_status place_records(fast *f, uint32_t *out_units, const char **why) 
         for (uint32_t l = 0; l < s->local_count; l++)
             f->chan_place[f->e.routers[i].chan0 + l] = (uint32_t)at + s->local[l].at;
         for (uint32_t q = 0; q < queues; q++)
-            f->chan_place[f->e.pes[i].in_chan0 + q] = (uint32_t)at + s->queues_at + q * f->queue_units;
+            f->chan_place[f->e.pes[i].in_chan0 + q] =
+                (uint32_t)(at + s->queues_at + q * f->queue_units + sizeof(fqueue) / UNIT);
         at += (s->queues_at + queues * f->queue_units + 7u) & ~7u;
         if (at >= DST_COLLECT / 2) {
             *why = "more than 8 GiB of channels";
@@ -110,6 +111,10 @@ static void find_box(fast *f) {
     f->width = x1 - x0;
     f->height = y1 - y0;
     f->stride = (f->width + 63u) & ~63u;
+    f->step[WFC_PORT_N] = 0u - f->stride;
+    f->step[WFC_PORT_E] = 1;
+    f->step[WFC_PORT_S] = f->stride;
+    f->step[WFC_PORT_W] = 0u - 1u;
 }
 
 /* The grid of places, its bits, and the host ports of its rows. */
@@ -172,8 +177,10 @@ static void fill_record(fast *f, uint32_t node) {
         sim_router_chan(&f->e, node, port, r->set->set->slots[r->set->local[l].slot].route->colour, &info);
         fill_chan(local_chan(r, l), info.cap, l);
     }
-    for (uint32_t q = 0; p->info && q < p->info->in_count; q++)
+    for (uint32_t q = 0; p->info && q < p->info->in_count; q++) {
         fill_chan(queue_chan(f, r, q), f->e.target->in_depth[p->info->in_queue[q]] + f->ramp, q);
+        queue_of(queue_chan(f, r, q))->need = 1;
+    }
 }
 
 static void fill_slots(const fast *f, uint32_t node) {

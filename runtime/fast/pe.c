@@ -74,12 +74,6 @@ static void send_nonzero(worker *s, pe *p, frouter *r, context *c) {
     c->left--;
 }
 
-/* An element of 32 bits is its own 32-bit form. */
-static bool is_plain(const operand *o) {
-    bool memory = o->kind == OPND_MEM || o->kind == OPND_RING;
-    return !memory || wfc_dtype_bytes((wfc_dtype)o->type) == 4;
-}
-
 static uint32_t take_plain(worker *s, pe *p, frouter *r, context *c, operand *o) {
     uint32_t value;
     fill(s, r, c, o);
@@ -89,11 +83,10 @@ static uint32_t take_plain(worker *s, pe *p, frouter *r, context *c, operand *o)
     return value;
 }
 
-/* The commonest groups of all: a 32-bit word moved, or added to another. False: it is none of these. */
+/* False: the group does more than move a word. */
 static bool plain_group(worker *s, pe *p, frouter *r, context *c) {
     const unsigned op = c->insn->op;
-    bool suits = op == WFC_OP_VMOV || op == WFC_OP_VADD || op == WFC_OP_VMAX;
-    if (!suits || c->width != 1 || !is_plain(&c->a) || !is_plain(&c->b) || !is_plain(&c->d)) return false;
+    if (!moves_words(c)) return false;
     uint32_t a = take_plain(s, p, r, c, &c->a), b = take_plain(s, p, r, c, &c->b), value = a;
     if (op != WFC_OP_VMOV) kernel_find(op, (wfc_dtype)c->insn->type)(&value, &a, &b, 1);
     c->left--;
@@ -307,6 +300,14 @@ void fpe_visit(worker *s, uint32_t node) {
     pe *p = &e->pes[node];
     if (!p->info) return;
     frouter *r = router_at(s->f, node);
+    if (r->from > e->now) { /* its router needed it */
+        wake_pe(s, r->place, time_now(s) + 1);
+        return;
+    }
+    if (r->dozes) {
+        doze_run(e, s->f, p, r, e->now);
+        doze_clear(s->f, p, r);
+    }
     settle(e, p);
     p->batch = NONE8;
     bool ended = p->finishing != NONE8 && e->now >= p->datapath_free;
@@ -319,7 +320,8 @@ void fpe_visit(worker *s, uint32_t node) {
     if (e->now >= p->datapath_free && (k = select_context(s, p, e->now, NONE8)) != NONE8) execute(s, p, r, k);
     p->active |= activated;
     if (k == NONE8) p->lost = (uint8_t)lost_cause(s, p);
-    uint64_t next = next_visit(s, p, r, k, popped || activated);
+    uint64_t next;
+    if (!doze_begin(s, p, r, &next)) next = next_visit(s, p, r, k, popped || activated);
     if (next == NEVER) return;
     wake_pe(s, r->place, next < LATEST ? (uint32_t)next : LATEST);
 }

@@ -100,6 +100,14 @@ static uint32_t band_length(const fast *f, uint64_t last_moved) {
     return e->now + length > last_moved + SILENT_CYCLES ? 1 : (uint32_t)length;
 }
 
+/* PEs that are behind run up to the cycle before `until`. */
+static void run_dozing(fast *f, uint64_t until) {
+    for (uint32_t n = 0; n < f->e.nodes; n++) {
+        frouter *r = router_at(f, n);
+        if (r->dozes) doze_run(&f->workers[0].e, f, &f->e.pes[n], r, until);
+    }
+}
+
 /* After a band: what it led to, or the next one. The order of the checks is the reference engine's. */
 static verdict decide(fast *f) {
     wfc_engine *e = &f->e;
@@ -110,7 +118,10 @@ static verdict decide(fast *f) {
         set_end(f, all.last_collect > all.last_close ? all.last_collect : all.last_close);
     verdict error = first_error(f, &all);
     if (error != GO_ON) return error;
-    if (all.visited && last > all.last_moved + SILENT_CYCLES) return SILENT;
+    if (all.visited && last > all.last_moved + SILENT_CYCLES) {
+        run_dozing(f, last + 1);
+        if (last > reduce(f).last_moved + SILENT_CYCLES) return SILENT;
+    }
     if (last >= e->end) return ENDED;
     uint64_t limit = e->opt.max_cycles && e->opt.max_cycles < LATEST ? e->opt.max_cycles : LATEST;
     uint64_t next = last + 1;
@@ -244,6 +255,8 @@ static wfc_status run(fast *f, wfc_sim_probe *probes, uint32_t probe_count) {
     WFC_TRY(run_workers(f));
     verdict v = (verdict)f->verdict;
     if (v == NO_MEMORY) return wfc_fail_memory(f->e.diag);
+    bool error = v == TRAPPED || v == EXTRA_WORD;
+    run_dozing(f, v == ENDED && f->e.out_count ? f->e.end + 1 : error ? f->e.now + 1 : f->e.now + f->cycles);
     if (v == DEADLOCK && !f->e.out_count && !someone_blocked(f)) v = ENDED;
     if (v != ENDED) return explain(f, v);
     uint64_t last = 0;

@@ -43,108 +43,29 @@ static void visit_port(worker *s, unsigned side, uint32_t row) {
     if (port != NONE32 && f->port_at[port] == time_now(s)) fport_visit(s, port);
 }
 
-#if defined(__GNUC__)
-static void prefetch(const worker *s, uint32_t ent) {
-    const char *record = (const char *)router_at(s->f, ent / 2);
-    __builtin_prefetch(record);
-    __builtin_prefetch(record + 64);
-    if (!(ent & 1)) {
-        __builtin_prefetch(record + 128);
-        return;
-    }
-    const char *p = (const char *)&s->e.pes[ent / 2];
-    for (unsigned line = 0; line < 3; line++) __builtin_prefetch(p + 64 * (size_t)line);
-}
-
-static void prefetch_behind(const worker *s, uint32_t ent) {
-    frouter *r = router_at(s->f, ent / 2);
-    if (!(ent & 1)) {
-        for (uint64_t m = r->nonempty[0]; m; m &= m - 1) __builtin_prefetch(local_chan(r, low_bit(m)));
-        return;
-    }
-    const pe *p = &s->e.pes[ent / 2];
-    for (unsigned m = p->live; m; m &= m - 1) {
-        const char *c = (const char *)&p->ctx[low_bit(m)];
-        for (unsigned line = 0; line < 3; line++) __builtin_prefetch(c + 64 * (size_t)line);
-    }
-    for (uint32_t m = r->queues; m; m &= m - 1) __builtin_prefetch(queue_chan(s->f, r, low_bit(m)));
-}
-/* What the visit will touch at the far end: channels pushed to, memory of vectors with queues. */
-static void prefetch_beyond(const worker *s, uint32_t ent) {
-    frouter *r = router_at(s->f, ent / 2);
-    if (!(ent & 1)) {
-        uint64_t m = r->nonempty[0];
-        if (!m) return;
-        const flocal *lo = &r->set->local[low_bit(m)];
-        const fslot *st = &r->slot[lo->slot];
-        unsigned out = lo->out[st->position];
-        if (out && st->dst[low_bit(out)] < DST_COLLECT) __builtin_prefetch(chan_at(s->f, st->dst[low_bit(out)]));
-        return;
-    }
-    const pe *p = &s->e.pes[ent / 2];
-    for (unsigned m = p->live; m; m &= m - 1) {
-        const context *c = &p->ctx[low_bit(m)];
-        if (p->mode[low_bit(m)] != CTX_VEC || !c->fabric) continue;
-        const operand *os[2] = {&c->d, &c->a};
-        for (unsigned i = 0; i < 2; i++) {
-            if (os[i]->kind == OPND_MEM)
-                __builtin_prefetch(p->mem + (os[i]->addr - p->info->mem_lo));
-            else if (os[i]->kind >= OPND_IN)
-                __builtin_prefetch(chan_at(s->f, os[i]->chan));
-        }
-    }
-}
-#else
-static void prefetch_beyond(const worker *s, uint32_t ent) {
-    (void)s, (void)ent;
-}
-static void prefetch(const worker *s, uint32_t ent) {
-    (void)s, (void)ent;
-}
-static void prefetch_behind(const worker *s, uint32_t ent) {
-    (void)s, (void)ent;
-}
-#endif
-
-/* Appends who is due of the word's nodes: routers, then PEs. An entity is 2 node + (1 for the PE). */
-static inline uint32_t list_word(const fast *f, uint32_t base, due *d, uint64_t mask, uint32_t *list) {
+/* Who is due of 64 nodes in a row: routers, then PEs. */
+static void visit_word(worker *s, uint32_t base, uint64_t mask) {
+    const fast *f = s->f;
+    due *d = due_at(f, base, time_now(s), time_now(s));
     uint64_t routers = d->routers & mask, pes = d->pes & mask;
-    uint32_t count = 0;
-    if (!(routers | pes)) return 0;
+    if (!(routers | pes)) return;
     d->routers &= ~mask;
     d->pes &= ~mask;
-    for (; routers; routers &= routers - 1) list[count++] = 2 * f->node_at[base + low_bit(routers)];
-    for (; pes; pes &= pes - 1) list[count++] = 2 * f->node_at[base + low_bit(pes)] + 1;
-    return count;
+    s->visited = true;
+    for (; routers; routers &= routers - 1) frouter_visit(s, f->node_at[base + low_bit(routers)]);
+    for (; pes; pes &= pes - 1) fpe_visit(s, f->node_at[base + low_bit(pes)]);
 }
 
-static uint32_t list_row(worker *s, uint32_t row, uint32_t lo, uint32_t hi, uint32_t *list) {
+static void visit_row(worker *s, uint32_t row, uint32_t lo, uint32_t hi) {
     const fast *f = s->f;
-    uint32_t base = row * f->stride, count = 0;
+    const uint32_t base = row * f->stride, first = lo / 64, last = (hi - 1) / 64;
     if (lo == 0) visit_port(s, 0, row);
     if (hi == f->width) visit_port(s, 1, row);
-    for (uint32_t w = lo / 64; w <= (hi - 1) / 64; w++) {
+    for (uint32_t w = first; w <= last; w++) {
         uint64_t mask = UINT64_MAX;
-        if (w == lo / 64) mask &= UINT64_MAX << lo % 64;
-        if (w == (hi - 1) / 64) mask &= UINT64_MAX >> (63 - (hi - 1) % 64);
-        count += list_word(f, base + 64 * w, due_at(f, base + 64 * w, time_now(s), time_now(s)), mask, list + count);
-    }
-    return count;
-}
-
-static void visit_window(worker *s, uint32_t x0, uint32_t x1, uint32_t y0, uint32_t y1) {
-    enum { EARLY = 12, BEHIND = 8, BEYOND = 4 };
-    uint32_t list[2 * TILE * TILE], count = 0;
-    for (uint32_t y = y0; y < y1; y++) count += list_row(s, y, x0, x1, list + count);
-    if (count) s->visited = true;
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + EARLY < count) prefetch(s, list[i + EARLY]);
-        if (i + BEHIND < count) prefetch_behind(s, list[i + BEHIND]);
-        if (i + BEYOND < count) prefetch_beyond(s, list[i + BEYOND]);
-        if (list[i] & 1)
-            fpe_visit(s, list[i] / 2);
-        else
-            frouter_visit(s, list[i] / 2);
+        if (w == first) mask &= UINT64_MAX << lo % 64;
+        if (w == last) mask &= UINT64_MAX >> (63 - (hi - 1) % 64);
+        visit_word(s, base + 64 * w, mask);
     }
 }
 
@@ -176,7 +97,7 @@ static void run_tile(worker *s, uint32_t column, uint32_t row) {
         if (e->now > atomic_load_explicit(&f->stop, memory_order_relaxed)) return;
         uint64_t last_moved = e->last_moved;
         s->moved = false;
-        visit_window(s, x0, x1, y0, y1);
+        for (uint32_t y = y0; y < y1; y++) visit_row(s, y, x0, x1);
         if (s->moved) {
             e->last_moved = e->now;
             sim_acted(e, e->now + 1);

@@ -148,6 +148,7 @@ typedef struct pe {
     uint8_t finishing; /* context whose last group runs until datapath_free, NONE8 */
     uint8_t live;      /* bit per context that is not idle */
     uint8_t empty;     /* bit per live context that has no groups: it ends with its overhead */
+    uint8_t sends;     /* bit per live context that sends words */
     uint8_t batch;     /* memory-only context running alone, NONE8 */
     uint8_t lost;      /* cause of the cycles after datapath_free */
     bool ran, own_descs, halted;
@@ -169,6 +170,8 @@ typedef struct pe {
 static inline void set_mode(pe *p, unsigned k, ctx_mode m) {
     bool empty = m == CTX_VEC && p->ctx[k].groups_left == 0;
     p->empty = (uint8_t)(empty ? p->empty | 1u << k : p->empty & ~(1u << k));
+    bool sends = m == CTX_VEC && p->ctx[k].d.kind == OPND_OUT;
+    p->sends = (uint8_t)(sends ? p->sends | 1u << k : p->sends & ~(1u << k));
     p->mode[k] = (uint8_t)m;
     p->live = (uint8_t)(m == CTX_IDLE ? p->live & ~(1u << k) : p->live | 1u << k);
 }
@@ -355,6 +358,8 @@ uint32_t elem_convert(uint32_t value, wfc_dtype from, wfc_dtype to, bool saturat
 
 /* stats.c */
 void stats_settle(wfc_engine *e, pe *p, uint64_t until); /* accounts cycles up to `until`, catching up a batch */
+/* Accounts the part of the current group, started at p->group_cycle, that lies in [p->accounted, until). */
+void stats_settle_group(pe *p, uint64_t until, uint64_t *cause);
 wfc_status stats_init(wfc_engine *e);
 void stats_finish(wfc_engine *e);
 

@@ -21,8 +21,7 @@ wfc_status stats_init(wfc_engine *e) {
     return r->layer_cause && r->layer_macs_executed ? WFC_OK : wfc_fail_memory(e->diag);
 }
 
-/* Accounts the part of the current group, started at p->group_cycle, that lies in [p->accounted, until). */
-static void settle_group(pe *p, uint64_t until, uint64_t *cause) {
+void stats_settle_group(pe *p, uint64_t until, uint64_t *cause) {
     uint64_t from = p->accounted, busy_end = p->group_cycle + p->group_busy;
     uint64_t to = until < p->datapath_free ? until : p->datapath_free;
     if (to <= from) return;
@@ -40,7 +39,7 @@ static void catch_up(pe *p, uint64_t until, uint64_t *cause) {
     uint64_t groups = span / cycles + (span % cycles != 0);
     if (groups > c->groups_left - 1u) groups = c->groups_left - 1u;
     if (groups == 0) return;
-    settle_group(p, p->datapath_free, cause);
+    stats_settle_group(p, p->datapath_free, cause);
     cause[WFC_CAUSE_BUSY] += (groups - 1) * p->group_busy;
     cause[WFC_CAUSE_BANK] += (groups - 1) * (cycles - p->group_busy);
     c->groups_left -= (uint32_t)groups;
@@ -55,7 +54,7 @@ void stats_settle(wfc_engine *e, pe *p, uint64_t until) {
     if (cause == unused)
         for (unsigned i = 0; i < WFC_CAUSES; i++) unused[i] = 0;
     if (p->batch != NONE8) catch_up(p, until, cause);
-    settle_group(p, until, cause);
+    stats_settle_group(p, until, cause);
     if (until > p->accounted) {
         cause[p->lost] += until - p->accounted;
         p->accounted = until;

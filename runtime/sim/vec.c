@@ -83,26 +83,8 @@ static void fast_mac(uint8_t *restrict d, const uint8_t *restrict a, uint32_t b_
     }
 }
 
-/* The commonest run of all, acc[] += x[] * w in f32, without buffers. */
-static bool try_fast_mac(const pe *p, const context *c, uint32_t n) {
-    const operand *s = &c->a, *w = &c->b;
-    if (c->insn->op != WFC_OP_VMAC || c->insn->type != WFC_F32 || c->d.type != WFC_F32) return false;
-    if (w->kind == OPND_MEM && w->dim->step[3] != 0) {
-        s = &c->b;
-        w = &c->a;
-    }
-    if (s->kind != OPND_MEM || s->type != WFC_F32 || s->dim->step[3] != 4 || c->d.dim->step[3] != 4) return false;
-    if (w->kind == OPND_MEM && w->dim->step[3] != 0) return false;
-    if (!disjoint(&c->d, s, n) || !disjoint(&c->d, w, n)) return false;
-    uint32_t weight =
-        w->kind == OPND_REG ? w->value : elem_load(p->mem + (w->addr - p->info->mem_lo), (wfc_dtype)w->type);
-    fast_mac(p->mem + (c->d.addr - p->info->mem_lo), p->mem + (s->addr - p->info->mem_lo), weight, n);
-    return true;
-}
-
 /* One run of n elements with constant steps; operands are not advanced. */
 static void run(pe *p, context *c, kernel_fn f, uint32_t n) {
-    if (try_fast_mac(p, c, n)) return;
     uint32_t d[VEC_CHUNK], a[VEC_CHUNK], b[VEC_CHUNK];
     fetch_run(p, &c->a, a, n);
     fetch_run(p, &c->b, b, n);
@@ -173,6 +155,50 @@ static void run_reduction(pe *p, context *c, kernel_fn f) {
     }
 }
 
+/* Bytes that an instruction's memory operand touches in all. */
+static void extent(const operand *o, int64_t *lo, int64_t *hi) {
+    *lo = o->addr;
+    *hi = *lo + wfc_dtype_bytes((wfc_dtype)o->type);
+    for (unsigned i = 0; i < 4; i++) {
+        int64_t reach = (int64_t)(o->dim->len[i] - 1) * o->dim->step[i];
+        *(reach < 0 ? lo : hi) += reach;
+    }
+}
+
+static bool apart(const operand *x, const operand *y) {
+    int64_t xlo, xhi, ylo, yhi;
+    if (y->kind == OPND_REG) return true;
+    extent(x, &xlo, &xhi);
+    extent(y, &ylo, &yhi);
+    return xhi <= ylo || yhi <= xlo;
+}
+
+static bool is_f32(const operand *o, int32_t step) {
+    return o->kind == OPND_MEM && o->type == WFC_F32 && o->dim->step[3] == step;
+}
+
+/* The commonest instruction of all: acc[] += x[] * w in f32, w the same along each run, acc apart from both, so that
+ * nothing has to be asked run by run. False: it is not that. */
+static bool run_macs(pe *p, context *c) {
+    operand *x = &c->a, *w = &c->b;
+    if (c->insn->op != WFC_OP_VMAC || c->insn->type != WFC_F32 || !is_f32(&c->d, 4)) return false;
+    if (w->kind == OPND_MEM && w->dim->step[3] != 0) {
+        x = &c->b;
+        w = &c->a;
+    }
+    if (!is_f32(x, 4) || !(w->kind == OPND_REG || is_f32(w, 0)) || !apart(&c->d, x) || !apart(&c->d, w)) return false;
+    for (uint32_t n; c->left; c->left -= n) {
+        uint32_t weight = w->value;
+        n = run_length(c, c->left);
+        if (w->kind == OPND_MEM) memcpy(&weight, p->mem + (w->addr - p->info->mem_lo), sizeof weight);
+        fast_mac(p->mem + (c->d.addr - p->info->mem_lo), p->mem + (x->addr - p->info->mem_lo), weight, n);
+        walk(&c->d, n);
+        walk(x, n);
+        walk(w, n);
+    }
+    return true;
+}
+
 void vec_run(wfc_engine *e, pe *p, context *c) {
     const unsigned op = c->insn->op;
     count_macs(e, p, c, c->elems);
@@ -185,6 +211,7 @@ void vec_run(wfc_engine *e, pe *p, context *c) {
         run_reduction(p, c, f);
         return;
     }
+    if (run_macs(p, c)) return;
     while (c->left) {
         uint32_t n = run_length(c, c->left);
         bool held = c->d.dim->step[3] == 0;

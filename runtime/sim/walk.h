@@ -11,6 +11,10 @@ static inline void walk(operand *o, uint32_t n) {
     const dims *d = o->dim;
     int64_t move = (int64_t)n * d->step[3];
     o->idx[3] += n;
+    if (o->kind == OPND_MEM && o->idx[3] < d->len[3]) {
+        o->addr += (uint32_t)move;
+        return;
+    }
     for (int i = 3; i > 0 && o->idx[i] == d->len[i]; i--) {
         move += d->step[i - 1] - (int64_t)d->len[i] * d->step[i];
         o->idx[i] = 0;
