@@ -457,7 +457,8 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     WFC_TRY(wfc_be_locate(be, ad->source, &w));
     ad->section = ad->relay ? 0 : farthest(be, ad, w);
     ad->plan_row = w->row;
-    double best = 1e30, goal = be->target_cycles > be->adapter_cycles ? be->target_cycles : be->adapter_cycles;
+    double best = 1e30, target = wfc_be_adapter_goal(be->target_cycles),
+           goal = target > be->adapter_cycles ? target : be->adapter_cycles;
     bool by_channel = false;
     uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));

@@ -248,7 +248,8 @@ double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cy
     /* A turn puts words on the bus, waits for the others', which come from as far as they are needed, and assembles. */
     double fixed = TURN_CYCLES + (double)m->reach * be->t->hop_latency;
     if (cycles <= fixed || cycles < LANE_PRICE * (double)m->lane) return INFINITY;
-    double by_time = 1.15 * fmax((double)m->words, 1.5 * (double)m->heard) / (cycles - fixed);
+    double time = fmax(wfc_be_adapter_goal(cycles) - fixed, 1), most = fmax((double)m->words, 1.5 * (double)m->heard);
+    double by_time = 1.15 * most / time;
     double by_room = 16 * (double)m->heard / (0.75 * be->t->sram_bytes); /* two buffers each from above and below */
     double columns = columns_for(fmax(by_time, by_room), m->channels);
     return columns > WFC_BE_WIDEST ? (double)INFINITY : columns;
