@@ -200,8 +200,9 @@ static wfc_status try_methods(wfc_be *be, uint32_t y, uint32_t h, bool tell, sea
     for (unsigned i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++) {
         attempt a = {.method = ORDER[i], .y = y, .h = h};
         if (!(place & 1u << a.method)) continue;
-        /* Where none fits, one message is enough: that of slabs, or of the only method. */
-        be->diag = tell && (a.method == WFC_BE_TREE_SLABS || place == 1u << a.method) ? diag : NULL;
+        /* Where none fits, one message is enough: that of slabs, which come last, or of the only method. */
+        bool last = a.method == WFC_BE_TREE_SLABS || place == 1u << a.method;
+        be->diag = tell && last && !s->best.h ? diag : NULL;
         wfc_status st = try_place(be, &a);
         be->diag = diag;
         s->last = a;

@@ -34,12 +34,16 @@ static void print_layers(const wfc_program *p, const wfc_host_run *r) {
 
 void cli_report_run(const cli_context *c, const wfc_program *p, const wfc_host_run *r) {
     double delta_t;
+    uint64_t least, most;
     if (c->quiet) return;
     print_name(p->model_name);
     cli_print(" on %s: %" PRIu32 " samples in %" PRIu64 " cycles", p->target.name, r->samples, r->sim.cycles);
     if (wfc_stats_delta_t(r->sim.completion_cycles, r->samples, &delta_t))
         cli_print(", delta-T %.1f cycles per sample (predicted %.0f)", delta_t, p->predicted_delta_t_cycles);
     if (r->has_latency) cli_print(", latency %" PRIu64 " cycles", r->latency_cycles);
+    if (wfc_stats_spacing(r->sim.completion_cycles, r->samples, &least, &most) && 4 * most > 5 * least)
+        cli_print("\nsamples come %" PRIu64 " to %" PRIu64 " cycles apart: more of them would tell the steady delta-T",
+                  least, most);
     wfc_stats_pes pes = wfc_stats_count_pes(p);
     cli_print("\n%" PRIu32 " of %" PRIu32 " PEs used, largest SRAM use %" PRIu32 " of %" PRIu32 " bytes\n", pes.used,
               pes.total, pes.sram_peak_bytes, p->target.sram_bytes);

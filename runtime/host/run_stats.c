@@ -13,6 +13,18 @@ bool wfc_stats_delta_t(const uint64_t *completion_cycles, uint32_t n, double *ou
     return true;
 }
 
+bool wfc_stats_spacing(const uint64_t *completion_cycles, uint32_t n, uint64_t *least, uint64_t *most) {
+    if (n < 8) return false;
+    *least = UINT64_MAX;
+    *most = 0;
+    for (uint32_t i = n / 2; i < n; i++) {
+        uint64_t apart = completion_cycles[i] - completion_cycles[i - 1];
+        if (apart < *least) *least = apart;
+        if (apart > *most) *most = apart;
+    }
+    return true;
+}
+
 wfc_stats_pes wfc_stats_count_pes(const wfc_program *p) {
     wfc_stats_pes out = {.sram_peak_pe = UINT32_MAX};
     out.total = (uint32_t)p->target.width * p->target.height - p->target.bad_pe_count;

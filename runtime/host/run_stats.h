@@ -7,6 +7,9 @@
 /* Steady-state cycles per sample: (done[n-1] - done[n/2-1]) / (n/2) for n >= 8; false (no value) for fewer. */
 bool wfc_stats_delta_t(const uint64_t *completion_cycles, uint32_t n, double *out);
 
+/* Least and most cycles between two samples of those that delta-T counts; false for n < 8. */
+bool wfc_stats_spacing(const uint64_t *completion_cycles, uint32_t n, uint64_t *least, uint64_t *most);
+
 typedef struct wfc_stats_pes {
     uint32_t total; /* PEs of the fabric that are not defective */
     uint32_t used;  /* PEs with code */

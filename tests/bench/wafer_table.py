@@ -91,6 +91,8 @@ class Model:
         out = {"layers": str(t["layers"] - t["adapters"] - t["buffers"])}
         if stats:
             out["delta-T simulated, cycles"] = f"{delta:.1f}" if delta else f"- ({stats['samples']} samples)"
+            done = stats["completion_cycles"]
+            out["samples apart, cycles"] = " ".join(str(b - a) for a, b in zip(done, done[1:])) or "-"
         out["delta-T predicted"] = thousands(predicted) + (f" ({percent(predicted, delta)})" if delta else "")
         out["ideal, used PEs"] = f"{ideal_used:.1f}"
         out["ideal, wafer"] = f"{ideal_wafer:.1f}"

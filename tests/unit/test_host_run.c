@@ -247,6 +247,17 @@ START_TEST(delta_t_is_the_steady_state) {
 }
 END_TEST
 
+START_TEST(spacing_is_of_the_samples_that_delta_t_counts) {
+    const uint64_t done[] = {1000, 1900, 2100, 2200, 2350, 2400, 2500, 2600, 2900};
+    uint64_t least = 7, most = 7;
+    ck_assert(!wfc_stats_spacing(done, 7, &least, &most));
+    ck_assert(wfc_stats_spacing(done, 8, &least, &most));
+    ck_assert(least == 50 && most == 150); /* 2400 - 2350, 2350 - 2200; not 1900 - 1000 */
+    ck_assert(wfc_stats_spacing(done, 9, &least, &most));
+    ck_assert(least == 50 && most == 300);
+}
+END_TEST
+
 static const char k_double[] =
     "wafer 1\ntarget lab\nlayer double\nclass double {\n  array x f32[3] input\n  desc get = in f32 q0 [3]\n"
     "  desc put = mem f32 x [3]\n  desc out = out f32 q2 [3]\n  in q0 = c1\n  out q2 = c2\n  task t0 local main "
@@ -299,6 +310,7 @@ int main(void) {
     tcase_add_test(c, comparison_rules);
     tcase_add_test(c, argmax_takes_the_first_and_refuses_nan);
     tcase_add_test(c, delta_t_is_the_steady_state);
+    tcase_add_test(c, spacing_is_of_the_samples_that_delta_t_counts);
     tcase_add_test(c, every_failing_allocation_of_a_run_is_clean);
     suite_add_tcase(s, c);
     return unit_run(s);
