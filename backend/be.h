@@ -256,12 +256,12 @@ uint32_t wfc_be_nearest_port(const wfc_be *be, unsigned side, uint32_t row);
  */
 WFC_MUST_USE wfc_status wfc_be_input_rows(wfc_be *be, wfc_be_stream *s, const wfc_be_list *wanted);
 /* streams.c: lane contents, direct connections, adapters. */
-/* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 /* Cycles per sample that an adapter is made for, in a plan of `cycles`: its rows wait for the latest among them in each
  * turn, so one that may never rest takes longer than it should (docs/mapping.md section 4). */
 static inline double wfc_be_adapter_goal(double cycles) {
     return cycles / 1.2;
 }
+/* adapter.c: taps, columns and predicted time of a new adapter whose stream's rows are set. */
 WFC_MUST_USE wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t adapter);
 WFC_MUST_USE wfc_status wfc_be_make_streams(wfc_be *be);
 WFC_MUST_USE wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out);
