@@ -14,7 +14,7 @@
 
 #include "backend/like.h"
 
-enum { SOME_COLUMNS = 4, MANY_WORDS = 30000, TOO_LARGE = 1 << 30 };
+enum { SOME_COLUMNS = 4, MANY_WORDS = 30000, TOO_LARGE = 1 << 30, CODE_AND_TABLES = 8192 };
 
 wfc_status wfc_be_locate(wfc_be *be, int32_t stream, const wfc_be_where **out) {
     wfc_be_stream *s = &be->streams.data[stream];
@@ -276,8 +276,8 @@ static wfc_status price_pe(wfc_be *be, const wfc_be_adapter *ad, uint32_t row, u
 }
 
 /* Longest time and largest SRAM of the adapter's PEs: those that move most in each of its columns are emitted, and a
- * few in between, whose moves may be in smaller pieces. */
-static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, uint32_t *bytes) {
+ * few in between, whose moves may be in smaller pieces. all: also every one whose arrays alone nearly fill its SRAM. */
+static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, bool all, double *cycles, uint32_t *bytes) {
     *cycles = 0;
     *bytes = 0;
     /* any two but those of the buses: the real ones come with the placement */
@@ -293,6 +293,10 @@ static wfc_status price(wfc_be *be, const wfc_be_adapter *ad, double *cycles, ui
         }
         WFC_TRY(price_pe(be, ad, busiest, c, cycles, bytes));
         if (largest != busiest) WFC_TRY(price_pe(be, ad, largest, c, cycles, bytes));
+        for (uint32_t r = ad->y; r < ad->y + ad->h && all; r++) {
+            if (4 * room(&ad->plan[c], r) + CODE_AND_TABLES > be->t->sram_bytes)
+                WFC_TRY(price_pe(be, ad, r, c, cycles, bytes));
+        }
         if (c > 0 && c + 1 < ad->cols) continue;
         for (uint32_t r = ad->y; r < ad->y + ad->h; r += stride) WFC_TRY(price_pe(be, ad, r, c, cycles, bytes));
     }
@@ -375,7 +379,7 @@ static wfc_status try_columns(wfc_be *be, wfc_be_adapter *ad, const wfc_be_where
     wfc_arena keep = be->arena;
     wfc_arena_init(&be->arena);
     wfc_status st = plan_columns(be, ad, w, cols, some);
-    if (st == WFC_OK) st = price(be, ad, cycles, bytes);
+    if (st == WFC_OK) st = price(be, ad, !some, cycles, bytes);
     if (st == WFC_OK && busiest_bus(ad) > *cycles) *cycles = busiest_bus(ad);
     wfc_arena_deinit(&be->arena);
     be->arena = keep;

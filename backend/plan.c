@@ -10,7 +10,7 @@
 
 #include "backend/floor.h"
 
-enum { MAX_CANDIDATES = 40, BEST_CANDIDATES = 20, SWEEPS = 4 };
+enum { MAX_CANDIDATES = 80, FEWEST = 40, BEST_CANDIDATES = 20, SWEEPS = 4 };
 
 typedef struct candidate {
     uint32_t key, cols;
@@ -44,6 +44,7 @@ typedef struct planner {
     uint32_t pair_slots, pair_count;
     double T;
     wfc_be_floor *floor;
+    bool wider; /* candidates by fineness, too */
 } planner;
 
 static bool link_of(const planner *p, uint32_t layer, uint32_t edge, link *out) {
@@ -213,10 +214,46 @@ static void insert(planner *p, uint32_t layer, candidate c) {
         }
         if (same < at) return;
     }
-    uint32_t last = same != UINT32_MAX ? same : *n < MAX_CANDIDATES ? (*n)++ : *n - 1;
+    uint32_t last = same != UINT32_MAX ? same : *n < FEWEST ? (*n)++ : *n - 1;
     if (at > last) return;
     for (uint32_t i = last; i > at; i--) list[i] = list[i - 1];
     list[at] = c;
+}
+
+/* Parts of the axis whose tiles lie farthest apart: many of them, and a window's halo comes from a few rows away. */
+static uint32_t fineness(const wfc_be_layer *l, const wfc_be_split *s) {
+    for (unsigned d = 0; d < l->shape.rank; d++) {
+        if (d != 1 && l->shape.dims[d] > 1) return s->row_parts[d];
+    }
+    return s->row_parts[1];
+}
+
+/* Adds the fewest columns for each fineness, finest first. With much time all keys take few columns, and which of them
+ * need small adapters is not said by that. */
+static void insert_fine(planner *p, uint32_t layer, uint32_t width) {
+    const wfc_be_key *keys = p->keys[layer].keys;
+    candidate best[MAX_CANDIDATES - FEWEST];
+    uint32_t parts[MAX_CANDIDATES - FEWEST], count = 0;
+    for (uint32_t k = 0; k < p->keys[layer].count; k++) {
+        candidate c = {.key = k, .cols = least_columns(p, layer, k)};
+        uint32_t fine = fineness(&p->be->layers[layer], &keys[k].split), at = 0;
+        if (c.cols > width) continue;
+        while (at < count && parts[at] > fine) at++;
+        if (at == MAX_CANDIDATES - FEWEST) continue;
+        if (at == count || parts[at] != fine) {
+            if (count < MAX_CANDIDATES - FEWEST) count++;
+            for (uint32_t i = count - 1; i > at; i--) best[i] = best[i - 1], parts[i] = parts[i - 1];
+        } else if (best[at].cols <= c.cols) {
+            continue;
+        }
+        best[at] = c;
+        parts[at] = fine;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t known = 0;
+        while (known < p->cand_count[layer] && p->cand[layer][known].key != best[i].key) known++;
+        if (known == p->cand_count[layer]) p->cand[layer][p->cand_count[layer]++] = best[i];
+    }
 }
 
 /* False: a layer has no candidate. */
@@ -228,6 +265,7 @@ static bool gather(planner *p, uint32_t width) {
             if (cols <= width) insert(p, i, (candidate){.key = k, .cols = cols});
         }
         if (!p->cand_count[i]) return false;
+        if (p->wider) insert_fine(p, i, width);
     }
     return true;
 }
@@ -570,6 +608,10 @@ static wfc_status plan(planner *p, unsigned method, uint32_t reserve) {
     if (be->opt->random_splits) return draw_splits(p, room);
     bool found = true;
     WFC_TRY(least_time(p, room, &found));
+    if (!found) {
+        p->wider = true;
+        WFC_TRY(least_time(p, room, &found));
+    }
     if (!found) return too_large(p, reserve);
     apply(p);
     return expect(p);
