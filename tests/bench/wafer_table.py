@@ -2,7 +2,7 @@
 """What models cost on a target and how far from the bounds they are: a markdown table with a column per model.
 
     tests/bench/wafer_table.py build/release/waferc MODELDIR... [--target wse2] [--samples 8] [--threads 2] [--no-run]
-                               [--each] [--rel-max 1e-4] [--compile OPTION]... [--keep DIR]
+                               [--each] [--rel-max 1e-4] [--compile OPTION]... [--keep DIR [--resume]]
 
 A MODELDIR holds model.onnx and test_data_set_0, .. as models/ and models/export.py have them. Each model is compiled (-v,
 for the note on placement), run with --stats and compared with the outputs of its data sets, and reported as JSON; every
@@ -10,9 +10,12 @@ figure is from there, none is worked out here but ratios. Seconds (of the clock 
 of the compiler's and the simulator's process. Fewer than 8 samples have no delta-T. --no-run leaves the simulation out, and what comes of it.
 --each also compiles with each placement method alone; else the figures by method are those that the compiler weighed
 before it emitted the winner ('-': the method found no floorplan that fits). --compile passes an option on (--compile=--max-pes=46593). --keep leaves
-programs, statistics and reports in a folder. Exits with 1 where a model failed or an output was wrong.
+programs, statistics, reports and what runs printed in a folder; with --resume, a run that is kept there, of the same
+program with the same number of samples, is not made again. Exits with 1 where a model failed or an output was wrong.
 """
 import argparse
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -37,6 +40,7 @@ class Model:
         self.program = os.path.join(folder, self.name + ".wafer")
         self.stats_path = os.path.join(folder, self.name + ".stats.json")
         self.report_path = os.path.join(folder, self.name + ".report.json")
+        self.run_path = os.path.join(folder, self.name + ".run.json")
         self.wrong = False
 
     def compile(self, program, *more):
@@ -62,11 +66,23 @@ class Model:
                 by[m] = "-"
         return found[1], by
 
+    def run_or_resume(self):
+        """(status, text, seconds, peak) of the run, from the folder where it is the same one."""
+        with open(self.program, "rb") as f:
+            what = [hashlib.file_digest(f, "sha256").hexdigest(), self.args.samples, self.args.rel_max]
+        kept = load(self.run_path) if self.args.resume and os.path.exists(self.run_path) else {}
+        if kept.get("of") != what:
+            kept = {"of": what, "result": measured(
+                [self.args.waferc, "run", self.program, "--data", self.path, "--samples", str(self.args.samples),
+                 "--threads", str(self.args.threads), "--compare", "--rel-max", self.args.rel_max, "--stats",
+                 self.stats_path], True)}
+            with open(self.run_path, "w", encoding="utf-8") as f:
+                json.dump(kept, f)
+        return kept["result"]
+
     def run(self):
         """Statistics, the verdict, (seconds, peak) of the run."""
-        status, text, seconds, peak = measured(
-            [self.args.waferc, "run", self.program, "--data", self.path, "--samples", str(self.args.samples), "--threads",
-             str(self.args.threads), "--compare", "--rel-max", self.args.rel_max, "--stats", self.stats_path], True)
+        status, text, seconds, peak = self.run_or_resume()
         right, worst = verdict(status, text)
         self.wrong = not right
         if not os.path.exists(self.stats_path):
@@ -141,6 +157,7 @@ def main():
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--compile", action="append", default=[])
     parser.add_argument("--keep")
+    parser.add_argument("--resume", action="store_true")
     args = parser.parse_intermixed_args()
     folder = args.keep or tempfile.mkdtemp()
     os.makedirs(folder, exist_ok=True)
