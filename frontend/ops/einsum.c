@@ -129,7 +129,8 @@ static wfc_status convert_einsum(wfc_fe_ctx *c, wfc_fe_node *n) {
     wfc_value x[MAX_OPERANDS], y;
     const Onnx__AttributeProto *a = wfc_fe_attr(n, "equation");
     char text[256];
-    if (!a || a->s.len >= sizeof text) return wfc_fe_invalid(c, n, "no equation, or one of more than 255 characters");
+    if (!a || a->s.len == 0 || a->s.len >= sizeof text)
+        return wfc_fe_invalid(c, n, "no equation, or one of more than 255 characters");
     if (n->in_count > MAX_OPERANDS)
         return wfc_fe_unsupported(c, n, "%u operands; at most 2 are supported", n->in_count);
     memcpy(text, a->s.data, a->s.len);

@@ -1,5 +1,6 @@
 /* Feeds seeds to a fuzz target without libFuzzer: each file named in the list (relative to the root), as it is, cut at
- * some lengths and with bytes changed by a fixed rule. usage: fuzz_NAME seeds.txt ROOT */
+ * some lengths and with bytes changed by a fixed rule, then the further files. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,34 +35,38 @@ static void feed(const uint8_t *bytes, size_t size) {
     }
 }
 
+static bool feed_file(const char *path) {
+    uint8_t *bytes;
+    size_t size;
+    if (wfc_file_read(path, (size_t)1 << 24, NULL, &bytes, &size) != WFC_OK) {
+        fprintf(stderr, "cannot read seed %s\n", path);
+        return false;
+    }
+    feed(bytes, size);
+    wfc_free(bytes);
+    return true;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s SEEDS ROOT\n", argv[0]);
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s SEEDS ROOT [FILE]...\n", argv[0]);
         return 2;
     }
     FILE *list = fopen(argv[1], "r");
     if (!list) return 2;
     char line[512];
     unsigned files = 0;
-    while (fgets(line, sizeof line, list)) {
+    bool ok = true;
+    while (ok && fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = 0;
         if (!line[0] || line[0] == '#') continue;
         char *path = wfc_asprintf("%s/%s", argv[2], line);
-        uint8_t *bytes;
-        size_t size;
-        if (path && wfc_file_read(path, (size_t)1 << 24, NULL, &bytes, &size) == WFC_OK) {
-            feed(bytes, size);
-            wfc_free(bytes);
-            files++;
-        } else {
-            fprintf(stderr, "cannot read seed %s\n", line);
-            files = 0;
-            wfc_free(path);
-            break;
-        }
+        ok = path && feed_file(path);
         wfc_free(path);
+        files++;
     }
     fclose(list);
+    for (int i = 3; i < argc && ok; i++, files++) ok = feed_file(argv[i]);
     printf("%u seeds replayed\n", files);
-    return files ? 0 : 1;
+    return ok && files ? 0 : 1;
 }
