@@ -1,6 +1,6 @@
 /* Functions defined in the model; constants of rare types and sparse ones; shapes given from outside; numbers other
  * than float32 at run time. */
-#include "fe_rig.h"
+#include "fe_expect.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,18 +13,6 @@ static fe_rig rig;
 static void close_rig(void) {
     fe_rig_close(&rig);
 }
-
-#define IMPORT_OK() ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig))
-#define IMPORT_FAILS(status, part)                                                                                     \
-    do {                                                                                                               \
-        ck_assert_int_eq(fe_rig_import(&rig, NULL), (status));                                                         \
-        ck_assert_msg(strstr(fe_rig_message(&rig), (part)) != NULL, "%s", fe_rig_message(&rig));                       \
-    } while (0)
-#define EXPECT(input, ...)                                                                                             \
-    do {                                                                                                               \
-        const float expected_[] = {__VA_ARGS__};                                                                       \
-        fe_rig_expect(&rig, (input), sizeof(input) / sizeof(float), expected_, sizeof expected_);                      \
-    } while (0)
 
 static void open_xy(int opset, int type, const char *shape) {
     fe_rig_open(&rig, opset);
@@ -282,7 +270,7 @@ START_TEST(folded_nodes_listed) {
     mb_ints(rig.model, "four", "1", four);
     mb_node(rig.model, "Reshape", "back", "u four", "y");
     wfc_import_options opt = {.list_folded = true};
-    ck_assert_msg(fe_rig_import(&rig, &opt) == WFC_OK, "%s", fe_rig_message(&rig));
+    IMPORT_OK_WITH(&opt);
     const char *const *lines = wfc_import_folded(rig.import, &count);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(lines[0], "twice: Mul -> i64[2]");

@@ -1,6 +1,6 @@
 /* Integers beyond 2^24, which float32 does not hold: a Cast to float rounds the exact integer once, as ONNX says, and
  * what would have to be such an integer at run time is refused. */
-#include "fe_rig.h"
+#include "fe_expect.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,13 +12,6 @@ static fe_rig rig;
 static void close_rig(void) {
     fe_rig_close(&rig);
 }
-
-#define IMPORT_OK() ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig))
-#define IMPORT_FAILS(status, part)                                                                                     \
-    do {                                                                                                               \
-        ck_assert_int_eq(fe_rig_import(&rig, NULL), (status));                                                         \
-        ck_assert_msg(strstr(fe_rig_message(&rig), (part)) != NULL, "%s", fe_rig_message(&rig));                       \
-    } while (0)
 
 /* The second lies just above the middle of two floats, where rounding twice goes down. */
 static const int64_t LARGE[COUNT] = {

@@ -1,6 +1,6 @@
 /* Operators that ONNX's own cases leave out in part: reductions and normalisation in all forms, run-time Concat,
  * quotients and negatives of integers, Dropout outside training. */
-#include "fe_rig.h"
+#include "fe_expect.h"
 #include "frontend/import.h"
 #include <check.h>
 #include <math.h>
@@ -13,18 +13,6 @@ static fe_rig rig;
 static void close_rig(void) {
     fe_rig_close(&rig);
 }
-
-#define IMPORT_OK() ck_assert_msg(fe_rig_import(&rig, NULL) == WFC_OK, "%s", fe_rig_message(&rig))
-#define IMPORT_FAILS(status, part)                                                                                     \
-    do {                                                                                                               \
-        ck_assert_int_eq(fe_rig_import(&rig, NULL), (status));                                                         \
-        ck_assert_msg(strstr(fe_rig_message(&rig), (part)) != NULL, "%s", fe_rig_message(&rig));                       \
-    } while (0)
-#define EXPECT(input, ...)                                                                                             \
-    do {                                                                                                               \
-        const float expected_[] = {__VA_ARGS__};                                                                       \
-        fe_rig_expect(&rig, (input), sizeof(input) / sizeof(float), expected_, sizeof expected_);                      \
-    } while (0)
 
 static void open_unary(int opset, const char *in_shape, const char *out_shape) {
     fe_rig_open(&rig, opset);
