@@ -1,7 +1,6 @@
 /* Add, Sub, Mul, Div: one map each over operands that broadcast; between constants the result is computed here, on
  * integers exactly. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 /* Wraps, as the element type does when it is stored. A quotient is cut off towards 0; y is not 0 there. */

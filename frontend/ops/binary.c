@@ -4,7 +4,6 @@
  * An integer that overflowed is NaN at run time, and a comparison would turn it into an answer: where an operand may be
  * one, the result is made NaN as well, by adding 0 times the operands. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -8,7 +8,6 @@
  * steps. So it is bounded. An index out of range makes NaN, never another element. Indices come as [o, k, 1, i], data
  * as [o, 1, j, i], any of o and i may be 1 in one of them. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <stdio.h>
 #include <string.h>
 

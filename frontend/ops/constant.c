@@ -1,6 +1,5 @@
 /* Constant, ConstantOfShape, Range, Shape, Size, EyeLike: values known at import. Cast, CastLike. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <math.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
  * Otherwise the channels of all three tensors are split by a reshape into (group, channel within the group), which
  * makes the group an ordinary index: out="n g k y x" a="n g c y+r x+s" b="g k c r s". */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 typedef struct conv_shape {

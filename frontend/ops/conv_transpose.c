@@ -6,7 +6,6 @@
  * The zeros come from a view: an axis of extent 1 behind each, of which all but the first element lie outside. Weights
  * are [channels in, channels out / group, kernel...]. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 typedef struct transpose {

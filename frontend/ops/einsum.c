@@ -1,7 +1,6 @@
 /* Einsum. Letters are index variables: two operands are one contract, one operand a sum over what the result lacks. A
  * letter twice in one operand reads its diagonal. The ellipsis stands for axes that broadcast. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <ctype.h>
 #include <string.h>
 

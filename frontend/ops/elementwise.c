@@ -1,6 +1,5 @@
 /* Relu, Tanh, Sigmoid, Neg, HardSigmoid, HardSwish, Clip, Dropout: one map each, or the value itself. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include "ir/fn.h"
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * than a core op for it would be. Padding: what is outside has no weight (zeros), or the point is brought inside first
  * (border, reflection). */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <stdio.h>
 
 #define LOG2_GRID 24

@@ -1,7 +1,6 @@
 /* Operators that only say where each element comes from, at run time as views: Split, Tile, DepthToSpace, SpaceToDepth,
  * and what Slice, Expand and Gather do with run-time data. Between constants the evaluator computes the same views. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 wfc_status wfc_fe_index_view(wfc_fe_ctx *c, wfc_fe_node *n, const char *name, wfc_value x, uint8_t rank,

@@ -1,7 +1,6 @@
 /* Identity, Reshape, Flatten, Transpose, Squeeze, Unsqueeze: the same elements under another shape or order. A constant
  * stays a constant (Reshape without a copy); a run-time value gets a view. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 /* Input 0 under a new shape of as many elements. */

@@ -2,7 +2,6 @@
  *   loss[n, d..] = sum over k of (target[n, d..] == k ? -x[n, k, d..] * weight[k] : 0)
  * A target that is ignored counts nothing; one out of range makes NaN. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 typedef struct loss {

@@ -1,6 +1,5 @@
 /* Gemm and MatMul: contracts. A transposed operand is a matter of index letters, nothing is moved. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include "ir/fn.h"
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* BatchNormalization as at inference: y = (x - mean) * scale / sqrt(var + epsilon) + bias, per channel. With constants,
  * as in every exported model, that is x * factor + shift, which scalefold brings into the weights of a Conv or Gemm. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include "ir/fn.h"
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,6 @@
  * MeanVarianceNormalization, LpNormalization, LRN. The variance is the mean of (x - mean)^2, which does not cancel as
  * the difference of two large numbers would. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 static double count_of(const wfc_shape *s, uint32_t axes) {

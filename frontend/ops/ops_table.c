@@ -1,9 +1,12 @@
 /* The table of operators behind the import and behind `waferc ops`. */
-#include "frontend/ops/ops.h"
+#include "frontend/convert.h"
+#include "ops_list.h" /* generated: WFC_FE_OPS(X) */
 #include <limits.h>
 #include <string.h>
 #include <threads.h>
 
+#define DECLARE(suffix) extern const wfc_fe_op wfc_fe_op_##suffix;
+WFC_FE_OPS(DECLARE)
 #define POINTER(suffix) &wfc_fe_op_##suffix,
 static const wfc_fe_op *const table[] = {WFC_FE_OPS(POINTER)};
 enum { NUM_OPS = sizeof table / sizeof table[0] };

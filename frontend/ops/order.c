@@ -1,7 +1,6 @@
 /* TopK: an element's rank along the axis is how many come before it (larger, or equal and earlier), and the result's
  * place r takes the element of rank r. Both by comparing each with each, so for short axes. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 
 enum { MAX_PAIRS = 1 << WFC_FE_LOG2_COMPARISONS };
 

@@ -1,6 +1,5 @@
 /* Pad: a view that reads out of range by the edge rule. Negative pads crop. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <math.h>
 #include <string.h>
 

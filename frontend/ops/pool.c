@@ -2,7 +2,6 @@
  * product with the reciprocal of how many elements each window holds; one scalar where all hold as many, else a small
  * constant tensor. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include "ir/fn.h"
 #include <math.h>
 #include <string.h>

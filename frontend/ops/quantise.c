@@ -2,7 +2,6 @@
  * the number of products (258 of two 8-bit numbers). QuantizeLinear and its like divide by the scale; the divisor is
  * kept from being a literal, by whose rounded reciprocal the backend would multiply: half-way cases would tip over. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 #define DIVIDED(a, b) "div(" a ",add(" b ",mul(min(abs(" a "),1),0)))"

@@ -1,7 +1,6 @@
 /* The Reduce operators, ArgMax, ArgMin, GlobalAveragePool, GlobalMaxPool: reductions over whole axes. A mean is the sum
  * times the reciprocal of the count. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include "ir/fn.h"
 
 wfc_status wfc_fe_reduce_axes(wfc_fe_ctx *c, const char *name, wfc_value x, wfc_reduce_kind kind, uint32_t axes,

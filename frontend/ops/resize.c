@@ -3,7 +3,6 @@
  * is repeated equally often, views side by side for few runs, else a matrix of ones (then an infinity or a NaN in the
  * input reaches the whole axis, as it does in every contract). */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* Trilu, CumSum. A triangle is a constant mask; a cumulative sum is a reduction over a window as long as the axis,
  * whose elements before the first (or behind the last) are not there. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 
 static wfc_status convert_trilu(wfc_fe_ctx *c, wfc_fe_node *n) {
     uint8_t rank;

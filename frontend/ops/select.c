@@ -1,6 +1,5 @@
 /* Gather, Slice, Expand, Concat: copies between constants (what shape arithmetic is made of), views at run time. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <string.h>
 
 /* --- Gather --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@
  * Up to opset 12 the input counts as a matrix: everything from `axis` (default 1) on is one row. From 13 on only `axis`
  * (default the last) is normalised. Both are reductions over a set of axes that keep extent 1. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 
 static wfc_status read_axis(wfc_fe_ctx *c, wfc_fe_node *n, wfc_value *x, unsigned *axis) {
     WFC_TRY(wfc_fe_ir_input(c, n, 0, x));

@@ -7,7 +7,6 @@
  * x about pi/2, by a polynomial. sinh, asinh, atanh work on |x| and give the sign back; exp(x) - 1 and log(1 + u) as in
  * unary.c. */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 
 static wfc_status unary(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr) {
     wfc_value x, y;

@@ -4,7 +4,6 @@
  *   exp(x) - 1   as tanh(x / 2) * (exp(x) + 1)
  *   log(1 + u)   as log(w) * (u / (w - 1)) with w = 1 + u rounded, or u where w is 1 */
 #include "frontend/convert.h"
-#include "frontend/ops/ops.h"
 #include <math.h>
 
 static wfc_status unary(wfc_fe_ctx *c, wfc_fe_node *n, const char *expr, double p, double q) {
