@@ -346,6 +346,100 @@ START_TEST(gather_of_many_runs) {
 }
 END_TEST
 
+/* --- ReverseSequence -----------------------------------------------------------------------------------------------
+ */
+
+static const float SEQUENCES[] = {0, 1, 2, 10, 11, 12, 20, 21, 22, 30, 31, 32};
+
+/* Lengths of the run are data. One that no sequence has makes NaN, of that sequence only. */
+START_TEST(reverse_by_lengths_of_the_run) {
+    static const float lens[] = {2, 0, 4, -1}, by_time[] = {3, 1, 5};
+    fe_rig_open(&rig, 10);
+    mb_input(rig.model, "n", INT64, _i ? "3" : "4");
+    mb_output(rig.model, "y", FLOAT, "4,3");
+    mb_floats(rig.model, "x", "4,3", SEQUENCES);
+    Onnx__NodeProto *n = mb_node(rig.model, "ReverseSequence", "rev", "x n", "y");
+    mb_attr_int(rig.model, n, "time_axis", 1 - _i);
+    mb_attr_int(rig.model, n, "batch_axis", _i);
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_REDUCE), 1);
+    if (_i == 0) EXPECT(lens, 1, 0, 2, 10, 11, 12, NAN, NAN, NAN, NAN, NAN, NAN);
+    if (_i == 1) EXPECT(by_time, 20, 1, NAN, 10, 11, NAN, 0, 21, NAN, 30, 31, NAN);
+}
+END_TEST
+
+/* Known ones are views, a part for each run of equal lengths. */
+START_TEST(reverse_by_known_lengths) {
+    static const int64_t lens[] = {2, 2, 0, 3};
+    open_unary(10, "4,3,1", "4,3,1");
+    mb_ints(rig.model, "n", "4", lens);
+    Onnx__NodeProto *n = mb_node(rig.model, "ReverseSequence", "rev", "x n", "y");
+    mb_attr_int(rig.model, n, "time_axis", 1);
+    mb_attr_int(rig.model, n, "batch_axis", 0);
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_MAP) + nodes_of(WFC_CORE_REDUCE), 0);
+    EXPECT(SEQUENCES, 1, 0, 2, 11, 10, 12, 20, 21, 22, 32, 31, 30);
+}
+END_TEST
+
+/* Of many different ones the views would be too many. Between constants there is no such limit, and integers are exact.
+ */
+START_TEST(reverse_by_many_lengths) {
+    static int64_t x[80], lens[40], expected[80];
+    float in[80], out[80];
+    for (int i = 0; i < 40; i++) lens[i] = i % 3;
+    for (int i = 0; i < 80; i++) {
+        in[i] = (float)i;
+        x[i] = _i ? (INT64_C(1) << 60) + i : i;
+        int from = lens[i % 40] == 2 ? (i + 40) % 80 : i;
+        out[i] = (float)from;
+        expected[i] = _i ? (INT64_C(1) << 60) + from : from;
+    }
+    fe_rig_open(&rig, 10);
+    if (!_i) mb_input(rig.model, "x", FLOAT, "2,40");
+    if (_i) mb_ints(rig.model, "x", "2,40", x);
+    mb_output(rig.model, "y", _i ? INT64 : FLOAT, "2,40");
+    mb_ints(rig.model, "n", "40", lens);
+    mb_node(rig.model, "ReverseSequence", "rev", "x n", "y");
+    IMPORT_OK();
+    ck_assert_uint_eq(nodes_of(WFC_CORE_CONCAT), 0);
+    if (_i) fe_rig_expect(&rig, NULL, 0, expected, sizeof expected);
+    if (!_i) fe_rig_expect(&rig, in, 80, out, sizeof out);
+}
+END_TEST
+
+START_TEST(reverse_refused) {
+    static const struct {
+        const char *x, *n;
+        int64_t lens[2];
+        int time, batch;
+        const char *message;
+    } cases[] = {{"3,2", "2", {4, 0}, 0, 1, "a sequence of length 4 in 3 steps of time"},
+                 {"3,2", "2", {3, -1}, 0, 1, "a sequence of length -1"},
+                 {"3,2", "2", {1, 1}, 1, 1, "time_axis 1 and batch_axis 1"},
+                 {"3,2", "2", {1, 1}, 0, 2, "time_axis 0 and batch_axis 2"},
+                 {"3,2", "2,1", {1, 1}, 0, 1, "an int64 for each of the 2 sequences"},
+                 {"3,4", "2", {1, 1}, 0, 1, "an int64 for each of the 4 sequences"},
+                 {"3", "2", {1, 1}, 0, 1, "expected at least 2"}};
+    open_unary(10, cases[_i].x, cases[_i].x);
+    mb_ints(rig.model, "n", cases[_i].n, cases[_i].lens);
+    Onnx__NodeProto *n = mb_node(rig.model, "ReverseSequence", "rev", "x n", "y");
+    mb_attr_int(rig.model, n, "time_axis", cases[_i].time);
+    mb_attr_int(rig.model, n, "batch_axis", cases[_i].batch);
+    IMPORT_FAILS(WFC_ERR_INPUT, cases[_i].message);
+}
+END_TEST
+
+START_TEST(reverse_of_too_many) {
+    fe_rig_open(&rig, 10);
+    mb_input(rig.model, "x", FLOAT, "1024,4,2");
+    mb_input(rig.model, "n", INT64, "4");
+    mb_output(rig.model, "y", FLOAT, "1024,4,2");
+    mb_node(rig.model, "ReverseSequence", "rev", "x n", "y");
+    IMPORT_FAILS(WFC_ERR_UNSUPPORTED, "1024 x 1024 times of 8 elements are compared, at most 4194304");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("operators");
     TCase *c = tcase_create("operators");
@@ -379,6 +473,11 @@ int main(void) {
     tcase_add_loop_test(c, lp_pools, 0, 2);
     tcase_add_test(c, gather_at_run_time);
     tcase_add_test(c, gather_of_many_runs);
+    tcase_add_loop_test(c, reverse_by_lengths_of_the_run, 0, 2);
+    tcase_add_test(c, reverse_by_known_lengths);
+    tcase_add_loop_test(c, reverse_by_many_lengths, 0, 2);
+    tcase_add_loop_test(c, reverse_refused, 0, 7);
+    tcase_add_test(c, reverse_of_too_many);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
