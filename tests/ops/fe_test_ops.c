@@ -440,6 +440,51 @@ START_TEST(reverse_of_too_many) {
 }
 END_TEST
 
+/* --- windows of signals ------------------------------------------------------------------------------------------- */
+
+static void open_window(const char *op, const char *size_name, int64_t periodic, int type, const char *shape) {
+    fe_rig_open(&rig, 17);
+    mb_output(rig.model, "y", type, shape);
+    Onnx__NodeProto *n = mb_node(rig.model, op, "window", size_name, "y");
+    mb_attr_int(rig.model, n, "periodic", periodic);
+    if (type != FLOAT) mb_attr_int(rig.model, n, "output_datatype", type);
+}
+
+/* At the ends, half way, and, in Hann's, a quarter: periodic of 4 as symmetric of 5. */
+START_TEST(signal_windows) {
+    static const char *const names[] = {"HannWindow", "HammingWindow", "BlackmanWindow"};
+    static const float end[] = {0, 0.08695652f, 0}, quarter[] = {0.5f, 0.54347825f, 0.34f};
+    const int64_t size = 4 + (_i & 1);
+    const float w[] = {end[_i / 2], quarter[_i / 2], 1, quarter[_i / 2], end[_i / 2]};
+    open_window(names[_i / 2], "n", size == 4, FLOAT, size == 4 ? "4" : "5");
+    mb_ints(rig.model, "n", "", &size);
+    IMPORT_OK();
+    fe_rig_expect(&rig, NULL, 0, w, sizeof *w * (size_t)size);
+}
+END_TEST
+
+/* Cast as ONNX does, toward 0; the middle is 1 exactly. */
+START_TEST(signal_window_of_integers) {
+    static const int64_t size = 5, expected[] = {0, 0, 1, 0, 0};
+    open_window("BlackmanWindow", "n", 0, INT64, "5");
+    mb_ints(rig.model, "n", "1", &size);
+    IMPORT_OK();
+    fe_rig_expect(&rig, NULL, 0, expected, sizeof expected);
+}
+END_TEST
+
+START_TEST(signal_window_refused) {
+    static const int64_t sizes[] = {1, -1};
+    static const char *const messages[] = {"a symmetric window of one element", "a size of -1",
+                                           "input 0 ('n') depends on run-time data", "an output_datatype of bool"};
+    static const int64_t four = 4;
+    open_window("HannWindow", "n", 0, _i == 3 ? BOOL : FLOAT, "4");
+    if (_i == 2) mb_input(rig.model, "n", INT64, "");
+    if (_i != 2) mb_ints(rig.model, "n", "", _i < 2 ? &sizes[_i] : &four);
+    IMPORT_FAILS(_i == 1 ? WFC_ERR_INPUT : WFC_ERR_UNSUPPORTED, messages[_i]);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("operators");
     TCase *c = tcase_create("operators");
@@ -478,6 +523,9 @@ int main(void) {
     tcase_add_loop_test(c, reverse_by_many_lengths, 0, 2);
     tcase_add_loop_test(c, reverse_refused, 0, 7);
     tcase_add_test(c, reverse_of_too_many);
+    tcase_add_loop_test(c, signal_windows, 0, 6);
+    tcase_add_test(c, signal_window_of_integers);
+    tcase_add_loop_test(c, signal_window_refused, 0, 4);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
