@@ -8,7 +8,7 @@
 #include "frontend/model.h"
 
 enum {
-    WFC_FE_NEWEST_OPSET = 23,     /* newest version of the default domain whose changes we have read */
+    WFC_FE_NEWEST_OPSET = 28,     /* newest version of the default domain whose changes we have read */
     WFC_FE_MAX_LISTED = 10000,    /* lines in the list of what is not supported; more are counted */
     WFC_FE_VARIADIC = 0xffff,     /* max_in: any number */
     WFC_FE_MAX_ELEMS = INT32_MAX, /* elements of one run-time tensor */

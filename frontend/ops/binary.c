@@ -108,26 +108,31 @@ const wfc_fe_op wfc_fe_op_pow = {{"", "Pow", 1, WFC_FE_NEWEST_OPSET, "integer re
                                  convert_pow,
                                  WFC_FE_NUMBERS};
 
-/* a - trunc(a / b) * b, which has the sign of a, is exact for integers; that of b by one b more. For floats the divisor
- * is taken in two parts of 12 bits, so that nothing is lost up to quotients of 4096. The divisor is kept from being a
+/* a - trunc(a / b) * b, which has the sign of a, is exact for integers; that of b by one b more (of floats since
+ * operator set 28). For floats the divisor is taken in two parts of 12 bits, so that nothing is lost up to quotients of
+ * 4096, and a quotient of 0 is not multiplied with the divisor, which may be infinite. The divisor is kept from being a
  * literal, which would be divided by as a product with its rounded reciprocal. */
 #define TRUNCATED "t0=div(a,add(b,mul(a,0))); t1=select(lt(t0,0),ceil(t0),floor(t0)); "
+#define FLOATS                                                                                                         \
+    TRUNCATED                                                                                                          \
+    "t2=mul(b,4097); t3=sub(t2,sub(t2,b)); t4=select(t1,sub(sub(a,mul(t1,t3)),mul(t1,sub(b,t3))),a); "                 \
+    "t5=select(eq(t4,0),t4,select(eq(lt(t4,0),lt(a,0)),t4,sub(t4,mul(abs(b),sub(lt(0,a),lt(a,0)))))); "
 static wfc_status convert_mod(wfc_fe_ctx *c, wfc_fe_node *n) {
     static const char whole[] =
         TRUNCATED "t2=sub(a,mul(t1,b)); select(eq(t2,0),t2,select(eq(lt(t2,0),lt(b,0)),t2,add(t2,b)))",
-                      like_c[] = TRUNCATED "sub(a,mul(t1,b))",
-                      floats[] = TRUNCATED
-                      "t2=mul(b,4097); t3=sub(t2,sub(t2,b)); t4=sub(sub(a,mul(t1,t3)),mul(t1,sub(b,t3))); "
-                      "select(eq(t4,0),t4,select(eq(lt(t4,0),lt(a,0)),t4,sub(t4,mul(abs(b),sub(lt(0,a),lt(a,0))))))";
+                      like_c[] = TRUNCATED "sub(a,mul(t1,b))", floats[] = FLOATS "t5",
+                      floored_floats[] =
+                          FLOATS "select(eq(t5,0),select(lt(b,0),-0,0),select(eq(lt(t5,0),lt(b,0)),t5,add(t5,b)))";
     static const char cut[] = "sub(a,mul(div(a,b),b))"; /* of constants: div of integers truncates */
     static const char floored[] =
         "t0=sub(a,mul(div(a,b),b)); select(eq(t0,0),t0,select(eq(lt(t0,0),lt(b,0)),t0,add(t0,b)))";
     wfc_value x[2], y;
     wfc_dtype t = wfc_fe_value_dtype(c, wfc_fe_input(c, n, 0));
     bool ints = wfc_fe_kind(t) == WFC_FE_INTS, fmod = wfc_fe_attr_int(n, "fmod", 0) != 0;
-    if (!ints && !fmod) return wfc_fe_invalid(c, n, "floats need fmod = 1");
+    if (!ints && !fmod && n->opset < 28) return wfc_fe_invalid(c, n, "floats need fmod = 1");
     WFC_TRY(operands(c, n, false, x));
-    const char *text = !ints ? floats : c->folding ? (fmod ? cut : floored) : fmod ? like_c : whole;
+    const char *text = c->folding ? (fmod ? cut : floored) : fmod ? like_c : whole;
+    if (!ints) text = fmod ? floats : floored_floats;
     WFC_TRY(wfc_fe_map(c, n, text, x, 2, &y));
     c->guarded |= ints; /* by 0 */
     return wfc_fe_set_ir(c, n, 0, y);
@@ -154,7 +159,8 @@ static wfc_status convert_bit_shift(wfc_fe_ctx *c, wfc_fe_node *n) {
     if (!left && !wfc_fe_attr_is(n, "direction", "RIGHT"))
         return wfc_fe_invalid(c, n, "attribute 'direction' is neither LEFT nor RIGHT");
     if (t != WFC_U8 && t != WFC_U16 && t != WFC_U32 && t != WFC_U64)
-        return wfc_fe_invalid(c, n, "its inputs are signed");
+        return n->opset < 28 ? wfc_fe_invalid(c, n, "its inputs are signed")
+                             : wfc_fe_unsupported(c, n, "signed integers");
     WFC_TRY(operands(c, n, false, x));
     WFC_TRY(wfc_fe_map(c, n, left ? POWER "mul(a,t5)" : POWER "floor(div(a,t5))", x, 2, &y));
     /* A product with a power of two has the 24 bits of its operand: wrapping is exact, and comes first. */

@@ -78,6 +78,7 @@ static wfc_status convert_range(wfc_fe_ctx *c, wfc_fe_node *n) {
             return wfc_fe_invalid(c, n, "start, limit and delta are not scalars of one type");
     }
     wfc_dtype t = (wfc_dtype)in[0]->dtype;
+    bool half = (t == WFC_F16 || t == WFC_BF16) && n->opset >= 27;
     uint64_t count;
     int64_t i[3] = {0};
     double f[3] = {0};
@@ -85,7 +86,9 @@ static wfc_status convert_range(wfc_fe_ctx *c, wfc_fe_node *n) {
         for (unsigned k = 0; k < 3; k++) i[k] = wfc_fe_get_int(in[k], 0);
         if (i[2] == 0) return wfc_fe_invalid(c, n, "delta is 0");
         count = int_range_count(i[0], i[1], i[2]);
-    } else if (t == WFC_F32 || t == WFC_F64) {
+    } else if (t == WFC_F32 || t == WFC_F64 || half) {
+        if (half && wfc_fe_attr_int(n, "stash_type", 1) != 1)
+            return wfc_fe_unsupported(c, n, "a 'stash_type' other than float32");
         for (unsigned k = 0; k < 3; k++) f[k] = wfc_dtype_get(t, in[k]->bytes, 0);
         double steps = ceil((f[1] - f[0]) / f[2]);
         if (!(steps < 1e15)) return wfc_fe_invalid(c, n, "the number of steps is not finite or far too large");
@@ -231,8 +234,14 @@ const wfc_fe_op wfc_fe_op_eye_like = {{"", "EyeLike", 9, WFC_FE_NEWEST_OPSET, "f
                                       "dtype:i k:i",
                                       convert_eye_like,
                                       WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_cast_like = {
-    {"", "CastLike", 15, WFC_FE_NEWEST_OPSET, ""}, 2, 2, 1, 0, "saturate:i", convert_cast_like, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_cast_like = {{"", "CastLike", 15, WFC_FE_NEWEST_OPSET, ""},
+                                       2,
+                                       2,
+                                       1,
+                                       0,
+                                       "saturate:i round_mode:s",
+                                       convert_cast_like,
+                                       WFC_FE_ANY};
 
 const wfc_fe_op wfc_fe_op_constant = {{"", "Constant", 1, WFC_FE_NEWEST_OPSET, "dense tensors of numbers"},
                                       0,
@@ -245,7 +254,7 @@ const wfc_fe_op wfc_fe_op_constant = {{"", "Constant", 1, WFC_FE_NEWEST_OPSET, "
 const wfc_fe_op wfc_fe_op_constant_of_shape = {
     {"", "ConstantOfShape", 9, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 1, "value:t", convert_constant_of_shape, WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_range = {
-    {"", "Range", 11, WFC_FE_NEWEST_OPSET, ""}, 3, 3, 1, 7, "", convert_range, WFC_FE_NUMBERS};
+    {"", "Range", 11, WFC_FE_NEWEST_OPSET, ""}, 3, 3, 1, 7, "stash_type:i", convert_range, WFC_FE_NUMBERS};
 const wfc_fe_op wfc_fe_op_shape = {{"", "Shape", 1, WFC_FE_NEWEST_OPSET, "folds: shapes are static"},
                                    1,
                                    1,
@@ -255,4 +264,4 @@ const wfc_fe_op wfc_fe_op_shape = {{"", "Shape", 1, WFC_FE_NEWEST_OPSET, "folds:
                                    convert_shape,
                                    WFC_FE_ANY};
 const wfc_fe_op wfc_fe_op_cast = {
-    {"", "Cast", 6, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "to:i saturate:i", convert_cast, WFC_FE_ANY};
+    {"", "Cast", 6, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "to:i saturate:i round_mode:s", convert_cast, WFC_FE_ANY};

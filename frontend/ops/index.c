@@ -181,15 +181,22 @@ static wfc_status read_blocks(wfc_fe_ctx *c, wfc_fe_node *n, uint32_t *d, uint32
     return WFC_OK;
 }
 
+/* Attribute mode: CRD, or DCR, the default. */
+static wfc_status read_mode(wfc_fe_ctx *c, wfc_fe_node *n, bool *columns) {
+    *columns = wfc_fe_attr_is(n, "mode", "CRD");
+    if (!*columns && !wfc_fe_attr_is(n, "mode", "DCR") && !wfc_fe_attr_is(n, "mode", NULL))
+        return wfc_fe_invalid(c, n, "attribute 'mode' is neither DCR nor CRD");
+    return WFC_OK;
+}
+
 static wfc_status convert_depth_to_space(wfc_fe_ctx *c, wfc_fe_node *n) {
     static const uint8_t dcr[] = {0, 3, 4, 1, 5, 2}, crd[] = {0, 1, 4, 2, 5, 3};
     uint32_t d[4], b;
+    bool columns;
     WFC_TRY(read_blocks(c, n, d, &b));
+    WFC_TRY(read_mode(c, n, &columns));
     if (d[1] % (b * b))
         return wfc_fe_invalid(c, n, "%u channels are no multiple of the square of blocksize %u", d[1], b);
-    bool columns = wfc_fe_attr_is(n, "mode", "CRD");
-    if (!columns && !wfc_fe_attr_is(n, "mode", "DCR") && !wfc_fe_attr_is(n, "mode", NULL))
-        return wfc_fe_invalid(c, n, "attribute 'mode' is neither DCR nor CRD");
     uint32_t ch = d[1] / (b * b);
     wfc_shape split = {.rank = 6, .dims = {d[0], b, b, ch, d[2], d[3]}};
     if (columns) split = (wfc_shape){.rank = 6, .dims = {d[0], ch, b, b, d[2], d[3]}};
@@ -198,13 +205,15 @@ static wfc_status convert_depth_to_space(wfc_fe_ctx *c, wfc_fe_node *n) {
 }
 
 static wfc_status convert_space_to_depth(wfc_fe_ctx *c, wfc_fe_node *n) {
-    static const uint8_t perm[] = {0, 3, 5, 1, 2, 4};
+    static const uint8_t dcr[] = {0, 3, 5, 1, 2, 4}, crd[] = {0, 1, 3, 5, 2, 4};
     uint32_t d[4], b;
+    bool columns; /* since operator set 28 */
     WFC_TRY(read_blocks(c, n, d, &b));
+    WFC_TRY(read_mode(c, n, &columns));
     if (d[2] % b || d[3] % b) return wfc_fe_invalid(c, n, "%u x %u is no multiple of blocksize %u", d[2], d[3], b);
     wfc_shape split = {.rank = 6, .dims = {d[0], d[1], d[2] / b, b, d[3] / b, b}};
     wfc_shape joined = {.rank = 4, .dims = {d[0], d[1] * b * b, d[2] / b, d[3] / b}};
-    return reshape_transpose_reshape(c, n, &split, perm, &joined);
+    return reshape_transpose_reshape(c, n, &split, columns ? crd : dcr, &joined);
 }
 const wfc_fe_op wfc_fe_op_depth_to_space = {{"", "DepthToSpace", 1, WFC_FE_NEWEST_OPSET, ""},
                                             1,
@@ -214,5 +223,11 @@ const wfc_fe_op wfc_fe_op_depth_to_space = {{"", "DepthToSpace", 1, WFC_FE_NEWES
                                             "blocksize:i mode:s",
                                             convert_depth_to_space,
                                             WFC_FE_ANY};
-const wfc_fe_op wfc_fe_op_space_to_depth = {
-    {"", "SpaceToDepth", 1, WFC_FE_NEWEST_OPSET, ""}, 1, 1, 1, 0, "blocksize:i", convert_space_to_depth, WFC_FE_ANY};
+const wfc_fe_op wfc_fe_op_space_to_depth = {{"", "SpaceToDepth", 1, WFC_FE_NEWEST_OPSET, ""},
+                                            1,
+                                            1,
+                                            1,
+                                            0,
+                                            "blocksize:i mode:s",
+                                            convert_space_to_depth,
+                                            WFC_FE_ANY};
