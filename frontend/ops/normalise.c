@@ -166,7 +166,8 @@ static wfc_status convert_lp_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &in[0]));
     WFC_TRY(wfc_ir_add_map_text(c->g, c->diag, NULL, WFC_F32, p == 1 ? "abs(a)" : "mul(a,a)", in, 1, &in[1]));
     WFC_TRY(wfc_fe_reduce_axes(c, NULL, in[1], WFC_RED_SUM, 1u << axis, true, &in[1]));
-    WFC_TRY(wfc_fe_map(c, n, p == 1 ? "div(a,b)" : "div(a,sqrt(b))", in, 2, &y));
+    /* a norm of 0 gives 0 */
+    WFC_TRY(wfc_fe_map(c, n, p == 1 ? "select(b,div(a,b),0)" : "select(b,div(a,sqrt(b)),0)", in, 2, &y));
     return wfc_fe_set_ir(c, n, 0, y);
 }
 

@@ -301,12 +301,12 @@ START_TEST(group_norm) {
 END_TEST
 
 START_TEST(lp_norm) {
-    static const float x[] = {3, -4, 6, 8};
-    open_unary(13, "2,2", "2,2");
+    static const float x[] = {3, -4, 6, 8, 0, 0, NAN, 1};
+    open_unary(13, "4,2", "4,2");
     mb_attr_int(rig.model, mb_node(rig.model, "LpNormalization", "norm", "x", "y"), "p", _i ? 1 : 2);
     IMPORT_OK();
-    if (_i) EXPECT(x, 3.0f / 7, -4.0f / 7, 6.0f / 14, 8.0f / 14);
-    if (!_i) EXPECT(x, 0.6f, -0.8f, 0.6f, 0.8f);
+    if (_i) EXPECT(x, 3.0f / 7, -4.0f / 7, 6.0f / 14, 8.0f / 14, 0, 0, NAN, NAN);
+    if (!_i) EXPECT(x, 0.6f, -0.8f, 0.6f, 0.8f, 0, 0, NAN, NAN);
 }
 END_TEST
 
