@@ -1,4 +1,4 @@
-/* Normalisations as composites: LayerNormalization, InstanceNormalization, GroupNormalization,
+/* Normalisations as composites: LayerNormalization, RMSNormalization, InstanceNormalization, GroupNormalization,
  * MeanVarianceNormalization, LpNormalization, LRN. The variance is the mean of (x - mean)^2, which does not cancel as
  * the difference of two large numbers would. */
 #include "frontend/convert.h"
@@ -63,14 +63,14 @@ static wfc_status check_vectors(wfc_fe_ctx *c, wfc_fe_node *n, int64_t count) {
     return WFC_OK;
 }
 
-static wfc_status convert_layer_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
+/* From attribute axis on all axes are normalised; scale and bias broadcast to the input. */
+static wfc_status read_last_axes(wfc_fe_ctx *c, wfc_fe_node *n, uint32_t *axes) {
     uint8_t rank, rs, all_rank;
     unsigned axis;
     int64_t dims[WFC_IR_MAX_RANK], ds[WFC_IR_MAX_RANK], all[WFC_IR_MAX_RANK];
-    moments m;
-    wfc_value x, y, inverse;
     wfc_fe_shape(c, wfc_fe_input(c, n, 0), &rank, dims);
     WFC_TRY(wfc_fe_axis(c, n, wfc_fe_attr_int(n, "axis", -1), rank, false, &axis));
+    *axes = (1u << rank) - (1u << axis);
     for (unsigned k = 1; k < 3; k++) {
         if (!wfc_fe_input(c, n, k)) continue;
         wfc_fe_shape(c, wfc_fe_input(c, n, k), &rs, ds);
@@ -78,8 +78,16 @@ static wfc_status convert_layer_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
             memcmp(all, dims, sizeof *dims * rank) != 0)
             return wfc_fe_invalid(c, n, "input %u does not broadcast to the input", k);
     }
+    return WFC_OK;
+}
+
+static wfc_status convert_layer_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
+    uint32_t axes;
+    moments m;
+    wfc_value x, y, inverse;
+    WFC_TRY(read_last_axes(c, n, &axes));
     WFC_TRY(wfc_fe_ir_input(c, n, 0, &x));
-    WFC_TRY(moments_of(c, n, x, (1u << rank) - (1u << axis), &m));
+    WFC_TRY(moments_of(c, n, x, axes, &m));
     WFC_TRY(standardise(c, n, &m, (double)wfc_fe_attr_float(n, "epsilon", 1e-5f), &inverse, &y));
     wfc_value in[3] = {y};
     bool shift = wfc_fe_input(c, n, 2) != NULL;
@@ -89,6 +97,21 @@ static wfc_status convert_layer_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
     WFC_TRY(wfc_fe_set_ir(c, n, 0, y));
     WFC_TRY(wfc_fe_set_typed(c, n, 1, WFC_F32, m.mean));
     return wfc_fe_set_typed(c, n, 2, WFC_F32, inverse);
+}
+
+/* x / sqrt(mean of x^2 + epsilon) * scale */
+static wfc_status convert_rms_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
+    const double epsilon = (double)wfc_fe_attr_float(n, "epsilon", 1e-5f);
+    uint32_t axes;
+    wfc_value in[3], square, y;
+    WFC_TRY(read_last_axes(c, n, &axes));
+    WFC_TRY(wfc_fe_ir_input(c, n, 0, &in[0]));
+    WFC_TRY(wfc_fe_ir_input(c, n, 1, &in[2]));
+    WFC_TRY(wfc_ir_add_map_text(c->g, c->diag, NULL, WFC_F32, "mul(a,a)", in, 1, &square));
+    WFC_TRY(mean_of(c, n, square, axes, &square));
+    WFC_TRY(wfc_fe_map_params(c, n, WFC_F32, "recip(sqrt(add(a,P)))", &epsilon, &square, 1, &in[1]));
+    WFC_TRY(wfc_fe_map(c, n, "mul(mul(a,b),c)", in, 3, &y));
+    return wfc_fe_set_ir(c, n, 0, y);
 }
 
 static wfc_status convert_instance_norm(wfc_fe_ctx *c, wfc_fe_node *n) {
@@ -203,6 +226,7 @@ static wfc_status convert_lrn(wfc_fe_ctx *c, wfc_fe_node *n) {
                                           convert_##suffix,                                                            \
                                           WFC_FE_FLOATS};
 NORM(layer_norm, "LayerNormalization", 1, 2, 3, 3, "axis:i epsilon:f stash_type:i")
+NORM(rms_norm, "RMSNormalization", 23, 2, 2, 1, "axis:i epsilon:f stash_type:i")
 NORM(instance_norm, "InstanceNormalization", 1, 3, 3, 1, "epsilon:f consumed_inputs:I")
 NORM(group_norm, "GroupNormalization", 18, 3, 3, 1, "epsilon:f num_groups:i stash_type:i")
 NORM(mean_variance, "MeanVarianceNormalization", 9, 1, 1, 1, "axes:I")

@@ -139,6 +139,21 @@ START_TEST(bit_shift_of_signed) {
 }
 END_TEST
 
+/* From axis 1 on: the mean of the squares is 12.5, then 0. */
+START_TEST(rms_norm) {
+    static const float x[] = {3, 4, 0, 5, 0, 0, 0, 0}, scale[] = {1, 2}, wrong[] = {1, 1, 1};
+    open_unary(23, "2,2,2", "2,2,2");
+    mb_floats(rig.model, "s", _i ? "3" : "2", _i ? wrong : scale);
+    Onnx__NodeProto *n = mb_node(rig.model, "RMSNormalization", "norm", "x s", "y");
+    mb_attr_int(rig.model, n, "axis", 1);
+    mb_attr_float(rig.model, n, "epsilon", 3.5f);
+    if (_i) IMPORT_FAILS(WFC_ERR_INPUT, "does not broadcast");
+    if (_i) return;
+    IMPORT_OK();
+    EXPECT(x, 0.75f, 2, 0, 2.5f, 0, 0, 0, 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("operator sets");
     TCase *c = tcase_create("operator sets");
@@ -151,6 +166,7 @@ int main(void) {
     tcase_add_test(c, fmod_by_infinity);
     tcase_add_loop_test(c, space_to_depth_by_columns, 0, 3);
     tcase_add_loop_test(c, bit_shift_of_signed, 0, 2);
+    tcase_add_loop_test(c, rms_norm, 0, 2);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
