@@ -62,6 +62,7 @@ WITH(celu, "Celu", 12, "alpha:f", "alpha", 1.0f, "", 0.0f,
 WITH(selu, "Selu", 1, "alpha:f gamma:f", "alpha", 1.67326319217681884765625f, "gamma", 1.05070102214813232421875f,
      "mul(Q,select(lt(a,0),mul(P,mul(tanh(mul(a,0.5)),add(exp(a),1))),a))")
 WITH(leaky_relu, "LeakyRelu", 1, "alpha:f", "alpha", 0.01f, "", 0.0f, "select(lt(a,0),mul(a,P),a)")
+WITH(swish, "Swish", 24, "alpha:f", "alpha", 1.0f, "", 0.0f, "mul(a,sigmoid(mul(a,P)))")
 WITH(thresholded_relu, "ThresholdedRelu", 10, "alpha:f", "alpha", 1.0f, "", 0.0f, "select(lt(P,a),a,0)")
 WITH(shrink, "Shrink", 9, "bias:f lambd:f", "lambd", 0.5f, "bias", 0.0f,
      "select(lt(a,neg(P)),add(a,Q),select(lt(P,a),sub(a,Q),0))")

@@ -154,6 +154,17 @@ START_TEST(rms_norm) {
 }
 END_TEST
 
+START_TEST(swish) {
+    static const float x[] = {-1, 0, 2};
+    open_unary(24, "3", "3");
+    Onnx__NodeProto *n = mb_node(rig.model, "Swish", "swish", "x", "y");
+    if (_i) mb_attr_float(rig.model, n, "alpha", 2);
+    IMPORT_OK();
+    if (_i == 0) EXPECT(x, -0.268941421f, 0, 1.76159416f);
+    if (_i == 1) EXPECT(x, -0.119202922f, 0, 1.96402758f);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("operator sets");
     TCase *c = tcase_create("operator sets");
@@ -167,6 +178,7 @@ int main(void) {
     tcase_add_loop_test(c, space_to_depth_by_columns, 0, 3);
     tcase_add_loop_test(c, bit_shift_of_signed, 0, 2);
     tcase_add_loop_test(c, rms_norm, 0, 2);
+    tcase_add_loop_test(c, swish, 0, 2);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
