@@ -62,7 +62,7 @@ typedef struct wfc_fe_const {
     uint64_t elems;
 } wfc_fe_const;
 
-/* dtype of an ONNX TensorProto.DataType code; false for types we do not read (strings, complex, 4- and 8-bit floats).
+/* dtype of an ONNX TensorProto.DataType code; false for types we do not read (strings, complex, floats of 4 to 8 bits).
  */
 bool wfc_fe_dtype(int code, wfc_dtype *out);
 int wfc_fe_dtype_code(wfc_dtype t);
@@ -80,8 +80,8 @@ WFC_MUST_USE wfc_status wfc_fe_tensor_decode(wfc_fe_model *m, const char *where,
 /* The same of a SparseTensorProto, made dense (charged to the folding budget). */
 WFC_MUST_USE wfc_status wfc_fe_sparse_decode(wfc_fe_model *m, const char *where, const Onnx__SparseTensorProto *t,
                                              wfc_fe_const *out, const char **reason);
-/* 4- and 8-bit floats and 4-bit integers become what holds all of them: *out float32, int8 or uint8. False for other
- * codes. small_float.c */
+/* Floats of 4 to 8 bits and integers of 2 and 4 become what holds all of them: *out float32, int8 or uint8. False for
+ * other codes. small_float.c */
 bool wfc_fe_small_type(int code, wfc_dtype *out, unsigned *bits);
 /* Element `raw` of such a type, its low bits. */
 double wfc_fe_small_value(int code, unsigned raw);

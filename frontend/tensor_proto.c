@@ -20,6 +20,8 @@ static const struct {
     [15] = {"complex128", -1},     [16] = {"bfloat16", WFC_BF16}, [17] = {"float8e4m3fn", -1},
     [18] = {"float8e4m3fnuz", -1}, [19] = {"float8e5m2", -1},     [20] = {"float8e5m2fnuz", -1},
     [21] = {"uint4", -1},          [22] = {"int4", -1},           [23] = {"float4e2m1", -1},
+    [24] = {"float8e8m0", -1},     [25] = {"uint2", -1},          [26] = {"int2", -1},
+    [27] = {"float6e2m3", -1},     [28] = {"float6e3m2", -1},
 };
 enum { NUM_TYPES = sizeof types / sizeof types[0] };
 
@@ -136,22 +138,24 @@ static wfc_status raw_bytes(wfc_fe_model *m, const char *where, const Onnx__Tens
     return WFC_OK;
 }
 
-/* Elements of 4 or 8 bits that no type here has, widened. Of 4 bits two share a byte, the low half first; int32_data
- * holds one byte per entry. */
+/* Elements of 2 to 8 bits that no type here has, widened. They follow one another from the lowest bit of the first byte
+ * on; int32_data holds a byte per entry, of 6 bits an element. */
 static wfc_status decode_small(wfc_fe_model *m, const char *where, const Onnx__TensorProto *t, unsigned bits,
                                wfc_fe_const *out) {
     const uint8_t *bytes;
-    uint64_t size = 0, expected = bits == 4 ? out->elems / 2 + out->elems % 2 : out->elems;
+    uint64_t size = 0, expected = (out->elems * bits + 7) / 8;
     void *to;
     WFC_TRY(raw_bytes(m, where, t, &bytes, &size));
     if (!bytes) size = t->n_int32_data;
+    if (!bytes && bits == 6) expected = out->elems;
     if (size != expected) return bad_count(m, where, "bytes", size, expected);
     WFC_TRY(wfc_fe_model_alloc(m, where, out->elems * wfc_dtype_bytes((wfc_dtype)out->dtype), &to));
     out->bytes = to;
     for (uint64_t i = 0; i < out->elems; i++) {
-        uint64_t at = bits == 4 ? i / 2 : i;
+        uint64_t bit = i * (bytes || bits != 6 ? bits : 8), at = bit / 8;
         unsigned raw = bytes ? bytes[at] : (unsigned)t->int32_data[at] & 0xff;
-        if (bits == 4) raw = i % 2 ? raw >> 4 : raw & 15;
+        if (bytes && bit % 8 + bits > 8) raw |= (unsigned)bytes[at + 1] << 8;
+        raw = (raw >> (bit % 8)) & ((1u << bits) - 1);
         wfc_dtype_set((wfc_dtype)out->dtype, to, i, wfc_fe_small_value(t->data_type, raw));
     }
     return WFC_OK;

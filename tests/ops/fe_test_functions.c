@@ -198,6 +198,34 @@ START_TEST(four_bit_integers) {
 }
 END_TEST
 
+/* The types of two to eight bits that operator sets 24 to 28 brought, in raw_data and in int32_data. */
+START_TEST(newer_small_types) {
+    static struct {
+        int type;
+        size_t bytes, entries;
+        uint8_t raw[4];
+        int32_t typed[4];
+        float values[4];
+    } cases[] = {{24, 4, 4, {127, 128, 255, 126}, {127, 128, 255, 126}, {1, 2, NAN, 0.5f}},     /* float8e8m0 */
+                 {25, 1, 1, {0xe4}, {0xe4}, {0, 1, 2, 3}},                                      /* uint2 */
+                 {26, 1, 1, {0xe4}, {0xe4}, {0, 1, -2, -1}},                                    /* int2 */
+                 {27, 3, 4, {0x48, 0xf8, 0x53}, {8, 33, 63, 20}, {1, -0.125f, -7.5f, 3}},       /* float6e2m3 */
+                 {28, 3, 4, {0x4c, 0xf0, 0x87}, {12, 1, 63, 33}, {1, 0.0625f, -28, -0.0625f}}}; /* float6e3m2 */
+    static const float x[] = {1, 1, 1, 1};
+    open_xy(24, FLOAT, "4");
+    Onnx__TensorProto *t = mb_initializer(rig.model, "w", cases[_i / 2].type, "4");
+    if (_i % 2) t->int32_data = cases[_i / 2].typed, t->n_int32_data = cases[_i / 2].entries;
+    if (_i % 2 == 0) mb_raw(rig.model, t, cases[_i / 2].raw, cases[_i / 2].bytes);
+    mb_attr_int(rig.model, mb_node(rig.model, "Cast", "cast", "w", "f"), "to", FLOAT);
+    mb_node(rig.model, "Mul", "mul", "x f", "y");
+    IMPORT_OK();
+    fe_rig_expect(&rig, x, 4, cases[_i / 2].values, sizeof cases[_i / 2].values);
+    if (_i % 2 == 0) mb_raw(rig.model, t, cases[_i / 2].raw, cases[_i / 2].bytes - 1);
+    if (_i % 2) t->n_int32_data--;
+    IMPORT_FAILS(WFC_ERR_INPUT, "the tensor's shape and its data disagree");
+}
+END_TEST
+
 static Onnx__TensorProto *detached(const char *name, int type, const char *shape, const void *raw, size_t size) {
     Onnx__TensorProto *t = mb_initializer(rig.model, name, type, shape);
     mb_raw(rig.model, t, raw, size);
@@ -362,6 +390,7 @@ int main(void) {
     tcase_add_test(c, function_of_too_many_inputs);
     tcase_add_test(c, eight_bit_floats);
     tcase_add_test(c, four_bit_integers);
+    tcase_add_loop_test(c, newer_small_types, 0, 10);
     tcase_add_loop_test(c, sparse_initializer, 0, 3);
     tcase_add_loop_test(c, input_shapes, 0, 5);
     tcase_add_test(c, folded_nodes_listed);
