@@ -9,6 +9,7 @@
 #include "support/file.h"
 #include "support/mem.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ enum {
     ID_ATOL,
     ID_REL_MAX,
     ID_SAMPLES,
+    ID_INTERVAL,
     ID_STATS,
     ID_JITTER,
     ID_ENGINE,
@@ -30,6 +32,8 @@ enum {
     ID_MAX_CYCLES,
     ID_MAX_MEMORY
 };
+/* Predicted delta-T, and a little: stages that may never rest let samples queue up. */
+static const double AUTO_INTERVAL = 1.05;
 static const size_t k_max_tensor_bytes = (size_t)16 << 30;
 static const cli_option k_options[] = {
     {ID_INPUT, "input", "FILE.npz|NAME=FILE.npy", "input tensors: an archive, or one by one; repeatable"},
@@ -41,6 +45,8 @@ static const cli_option k_options[] = {
     {ID_ATOL, "atol", "A", "with --compare: absolute tolerance per element (default 1e-7)"},
     {ID_REL_MAX, "rel-max", "R", "with --compare: instead, max |y - ref| <= R max |ref| per sample"},
     {ID_SAMPLES, "samples", "N", "repeat the given samples up to N (or take the first N)"},
+    {ID_INTERVAL, "interval", "N|auto",
+     "give a sample every N cycles; auto: 1.05 x the predicted delta-T (default 0: as ports take them)"},
     {ID_STATS, "stats", "FILE.json", "write statistics; docs/statistics.md defines them"},
     {ID_JITTER, "jitter", "SEED", "perturb all latencies at random (reference engine); outputs must not change"},
     {ID_ENGINE, "engine", "fast|reference", "the simulator's engine (default fast); both give equal results"},
@@ -55,7 +61,7 @@ typedef struct state {
     const char *inputs[MAX_INPUTS];
     uint32_t input_count;
     const char *data, *output, *labels, *stats;
-    bool compare, tolerance_given, engine_given;
+    bool compare, tolerance_given, engine_given, interval_auto;
     wfc_tolerance tolerance;
     uint64_t max_program_bytes;
     wfc_host_options host;
@@ -92,6 +98,10 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
         WFC_TRY(cli_number(c, "--samples", value, 1, UINT32_MAX, &n));
         st->host.samples = (uint32_t)n;
         return WFC_OK;
+    case ID_INTERVAL:
+        st->interval_auto = strcmp(value, "auto") == 0;
+        if (st->interval_auto) return WFC_OK;
+        return cli_number(c, "--interval", value, 0, WFC_SIM_MAX_INTERVAL, &st->host.sim.interval);
     case ID_JITTER:
         st->host.sim.jitter = true;
         return cli_number(c, "--jitter", value, 0, UINT64_MAX, &st->host.sim.jitter_seed);
@@ -201,6 +211,10 @@ static wfc_status execute(cli_context *c, state *st, const char *path) {
     if (s == WFC_OK) s = check_references(c, st, &data);
     if (s == WFC_OK && st->labels) s = wfc_npy_read(st->labels, k_max_tensor_bytes, &c->diag, &labels);
     cli_progress_end();
+    if (s == WFC_OK && st->interval_auto) {
+        double at = ceil(AUTO_INTERVAL * p.predicted_delta_t_cycles);
+        st->host.sim.interval = at < WFC_SIM_MAX_INTERVAL ? (uint64_t)at : WFC_SIM_MAX_INTERVAL;
+    }
     st->host.latency = st->stats || c->verbose > 0;
     st->host.sim.progress = progress;
     st->host.sim.progress_ctx = c;

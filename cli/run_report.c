@@ -40,6 +40,7 @@ void cli_report_run(const cli_context *c, const wfc_program *p, const wfc_host_r
     cli_print(" on %s: %" PRIu32 " samples in %" PRIu64 " cycles", p->target.name, r->samples, r->sim.cycles);
     if (wfc_stats_delta_t(r->sim.completion_cycles, r->samples, &delta_t))
         cli_print(", delta-T %.1f cycles per sample (predicted %.0f)", delta_t, p->predicted_delta_t_cycles);
+    if (r->interval) cli_print(", one given every %" PRIu64, r->interval);
     if (r->has_latency) cli_print(", latency %" PRIu64 " cycles", r->latency_cycles);
     if (wfc_stats_spacing(r->sim.completion_cycles, r->samples, &least, &most) && 4 * most > 5 * least)
         cli_print("\nsamples come %" PRIu64 " to %" PRIu64 " cycles apart: more of them would tell the steady delta-T",

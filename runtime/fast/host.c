@@ -17,6 +17,11 @@ void fport_visit(worker *s, uint32_t port) {
         uint32_t k = (po->pointer + i) % po->count;
         in_stream *in = &e->ins[po->streams[k]];
         if (in->next == in->total) continue;
+        uint64_t given = sim_given_at(e, in);
+        if (given > now) {
+            if (given < f->port_at[port]) f->port_at[port] = (uint32_t)given;
+            continue;
+        }
         fchan *c = chan_at(f, f->chan_place[in->chan]);
         if (!fchan_can_push(c, now)) continue;
         uint32_t at = now + f->port_latency;

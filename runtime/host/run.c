@@ -130,6 +130,7 @@ wfc_status wfc_host_execute(const wfc_program *p, const wfc_tensor_list *sets, u
                      count);
     if (s == WFC_OK) {
         out->given_samples = (uint32_t)count;
+        out->interval = opt->sim.interval;
         out->samples = opt->samples ? opt->samples : out->given_samples;
         s = execute(p, inputs, opt, diag, out);
     }

@@ -40,6 +40,7 @@ typedef struct wfc_host_run {
     wfc_sim_result sim;      /* of the run with all samples */
     bool has_latency;
     uint64_t latency_cycles; /* first word injected to last word collected, one sample alone */
+    uint64_t interval;       /* as given: wfc_sim_options */
     uint64_t expected_words; /* that had to be injected: the sum over input streams, times samples */
 } wfc_host_run;
 void wfc_host_run_deinit(wfc_host_run *r);

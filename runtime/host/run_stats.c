@@ -155,6 +155,7 @@ static void put_time(bool *ok, json_t *out, const wfc_program *p, const wfc_host
     put(ok, out, "cycles", whole(r->sim.cycles));
     put(ok, out, "latency_cycles", r->has_latency ? whole(r->latency_cycles) : json_null());
     put(ok, out, "completion_cycles", done);
+    put(ok, out, "interval_cycles", whole(r->interval));
     put(ok, out, "delta_t_cycles", has_delta_t ? json_real(delta_t) : json_null());
     put(ok, out, "predicted_delta_t_cycles", real(p->predicted_delta_t_cycles));
     put(ok, out, "clock_hz", real(p->target.clock_hz));

@@ -179,7 +179,7 @@ static inline void set_mode(pe *p, unsigned k, ctx_mode m) {
 typedef struct in_stream {
     const uint32_t *words;
     uint64_t next, total;
-    uint32_t chan;
+    uint32_t chan, per_sample;
 } in_stream;
 typedef struct out_stream {
     uint32_t *words;
@@ -270,6 +270,11 @@ static inline uint32_t ent_router(uint32_t node) {
 static inline uint32_t ent_pe(uint32_t node) {
     return 2 * node + 1;
 }
+/* From which cycle on the stream's next word may be injected. */
+static inline uint64_t sim_given_at(const wfc_engine *e, const in_stream *s) {
+    return e->opt.interval ? s->next / s->per_sample * e->opt.interval : 0;
+}
+
 static inline uint32_t ent_port(const wfc_engine *e, uint32_t port_index) {
     return 2 * e->nodes + port_index;
 }

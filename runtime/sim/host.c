@@ -55,7 +55,7 @@ static wfc_status load_input(wfc_engine *e, const wfc_prog_tensor *t, const wfc_
     po->streams = streams;
     po->streams[po->count++] = index;
     if (!e->no_fabric) e->chans[c].pusher = 2 * e->nodes + k;
-    e->ins[index] = (in_stream){e->io->inputs[index], 0, (uint64_t)s->words * e->io->samples, c};
+    e->ins[index] = (in_stream){e->io->inputs[index], 0, (uint64_t)s->words * e->io->samples, c, s->words};
     if (e->ins[index].total) e->ins_open++;
     e->in_count++;
     return WFC_OK;
@@ -137,10 +137,17 @@ static void close_run(wfc_engine *e) {
 
 void port_visit(wfc_engine *e, uint32_t index) {
     host_port *po = &e->ports[index];
+    uint64_t given = NEVER;
     for (uint32_t i = 0; i < po->count; i++) {
         uint32_t k = (po->pointer + i) % po->count;
         in_stream *s = &e->ins[po->streams[k]];
-        if (s->next == s->total || !chan_can_push(e, s->chan)) continue;
+        if (s->next == s->total) continue;
+        uint64_t at = sim_given_at(e, s);
+        if (at > e->now) {
+            if (at < given) given = at;
+            continue;
+        }
+        if (!chan_can_push(e, s->chan)) continue;
         chan_push(e, s->chan, s->words[s->next++], false);
         if (s->next == s->total && --e->ins_open == 0) close_run(e);
         if (e->result->words_injected++ == 0) e->result->first_inject_cycle = e->now;
@@ -150,6 +157,7 @@ void port_visit(wfc_engine *e, uint32_t index) {
         sim_wake(e, ent_port(e, index), e->now + 1); /* a full channel wakes the port with its credit instead */
         return;
     }
+    if (given != NEVER) sim_wake(e, ent_port(e, index), given);
 }
 
 void host_collect(wfc_engine *e, uint32_t stream, uint32_t value, bool ctl) {

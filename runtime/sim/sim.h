@@ -19,11 +19,14 @@ typedef enum wfc_cause {
 } wfc_cause;
 const char *wfc_cause_name(unsigned c);
 
+/* Well below the time after which a run without a moved word is taken to spin. */
+#define WFC_SIM_MAX_INTERVAL (1u << 27)
 typedef struct wfc_sim_options {
     bool no_skip; /* visit every PE and router each cycle; equal results */
     bool jitter;  /* perturb hop, ramp and overhead latencies at random */
     uint64_t jitter_seed;
     uint64_t max_cycles; /* 0: no limit beyond the watchdog */
+    uint64_t interval;   /* cycles between the samples that are given, at most WFC_SIM_MAX_INTERVAL; 0: none */
     uint32_t threads;    /* of the fast engine; 0: one */
     bool event_hash;     /* per-run hash over (cycle, router, colour, payload) of every grant */
     void (*progress)(void *ctx, uint64_t cycle, uint32_t samples_done);

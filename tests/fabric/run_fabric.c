@@ -210,13 +210,24 @@ static void compare_statistics(test *t, const char *what, const outcome *a, cons
         fail(t, "%s: completion cycles differ", what);
 }
 
-static void compare_engines(test *t, const outcome *plain) {
+static void compare_threads(test *t, const outcome *plain, uint64_t interval) {
     static const char *const names[] = {"", "fast", "fast, 2 threads", "fast, 3 threads"};
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        outcome o = run(t, (wfc_sim_options){.max_cycles = 1000000, .threads = threads}, 0);
+        outcome o = run(t, (wfc_sim_options){.max_cycles = 1000000, .threads = threads, .interval = interval}, 0);
         compare_all(t, names[threads], plain, &o);
         compare_statistics(t, names[threads], plain, &o);
         drop(&o);
+    }
+}
+
+/* Also with samples that are given one by one: with a longer pause between them than any of these needs, and a short
+ * one. */
+static void compare_engines(test *t, const outcome *plain) {
+    compare_threads(t, plain, 0);
+    for (uint64_t interval = 23; interval < 1000 && t->in_count; interval *= 37) {
+        outcome spaced = run(t, (wfc_sim_options){.max_cycles = 1000000, .interval = interval}, 0);
+        compare_threads(t, &spaced, interval);
+        drop(&spaced);
     }
 }
 

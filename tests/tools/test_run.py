@@ -8,6 +8,7 @@ y = 2 x on one PE, and m = n passed along a row; n is int64 for the user and i32
 
 import ast
 import json
+import math
 import os
 import struct
 import subprocess
@@ -173,6 +174,26 @@ class Run(unittest.TestCase):
             self.assertEqual(outputs, plain[0])
             cycles.add(json.loads(stats)["cycles"])
         self.assertGreater(len(cycles | {self.stats("plain.json")["cycles"]}), 1)
+
+    def test_interval(self):
+        _, _, path = self.samples(10)
+        for engine in ("fast", "reference"):
+            self.waferc("--input", path, "--interval", "500", "--engine", engine, "--stats", self.path(engine + ".json"),
+                        "-o", self.path("spaced.npz"))
+            spaced = self.stats(engine + ".json")
+            done = spaced["completion_cycles"]
+            self.assertEqual([b - a for a, b in zip(done, done[1:])], [500] * 9)
+            self.assertEqual(spaced["interval_cycles"], 500)
+        self.waferc("--input", path, "--no-skip", "--interval", "500", "--stats", self.path("all.json"))
+        self.assertEqual(self.stats("all.json")["completion_cycles"], done)
+        self.waferc("--input", path, "-o", self.path("plain.npz"), "--stats", self.path("plain.json"))
+        self.assertEqual(self.stats("plain.json")["interval_cycles"], 0)
+        with open(self.path("plain.npz"), "rb") as f, open(self.path("spaced.npz"), "rb") as g:
+            self.assertEqual(f.read(), g.read())
+        self.waferc("--input", path, "--interval", "auto", "--stats", self.path("auto.json"))
+        auto = self.stats("auto.json")
+        self.assertEqual(auto["interval_cycles"], math.ceil(1.05 * auto["predicted_delta_t_cycles"]))
+        self.waferc("--input", path, "--interval", "often", code=2)
 
     def test_labels(self):
         _, _, path = self.samples(4)  # ascending: the largest is always the last
