@@ -9,6 +9,7 @@
  * Example: 8 rows, every row needs one word of the row above: q = 1. Row 3 inserts 1 word on the down bus of section 3
  * and listens to the bus of section 2 (arrive 1, listen [0, 1)). Cost per PE: take + listen + insert + 2 give cycles.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -461,10 +462,10 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     WFC_TRY(wfc_be_locate(be, ad->source, &w));
     ad->section = ad->relay ? 0 : farthest(be, ad, w);
     ad->plan_row = w->row;
-    double best = 1e30, target = wfc_be_adapter_goal(be->target_cycles),
-           goal = target > be->adapter_cycles ? target : be->adapter_cycles;
-    bool by_channel = false;
-    uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
+    double best = 1e30, enough = fmax(wfc_be_adapter_goal(be->target_cycles), be->adapter_cycles);
+    double goal = fmax(wfc_be_adapter_goal(be->wish_cycles), be->adapter_cycles);
+    bool by_channel = false, enough_by_channel = false;
+    uint32_t best_cols = 0, enough_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
     uint32_t least = be->opt->like ? wide : 1, channels = most_channels(be, ad), start = first_width(be, ad, wide);
     for (uint32_t cols = be->opt->like ? wide : start, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
@@ -479,9 +480,13 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             by_channel = ad->by_channel;
             missed = 0;
         }
+        if (bytes <= be->t->sram_bytes && cycles <= enough && !enough_cols) {
+            enough_cols = cols;
+            enough_by_channel = ad->by_channel;
+        }
         if (best <= goal && cols == start && start > least) { /* narrower, then */
             best = 1e30;
-            best_cols = 0;
+            best_cols = enough_cols = 0;
             cols = start = start / 2;
             continue;
         }
@@ -489,6 +494,10 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         double share = goal > 0 ? cycles / goal : 1; /* what is too much now may be so everywhere: not all at once */
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
         cols = useful_width(channels, next > cols + cols / 8 ? next : cols + cols / 8 + 1);
+    }
+    if (best > goal && enough_cols) { /* the wish is not to be had: no columns for it */
+        best_cols = enough_cols;
+        by_channel = enough_by_channel;
     }
     if (!best_cols) return no_adapter(be, ad, w, least_bytes);
     ad->by_channel = by_channel;

@@ -197,6 +197,7 @@ typedef struct wfc_be {
     int32_t *output_stream;         /* [outputs] */
     int32_t *layer_of;              /* [nodes] layer whose `out` it is, -1 */
     double target_cycles;           /* the plan's slowest layer */
+    double wish_cycles;             /* for what can be faster, with columns to spare; else target_cycles */
     double adapter_cycles;          /* what an adapter may take before it gets wider, beyond wfc_be_adapter_goal */
     double predicted_delta_t;
     bool parity; /* lanes of even and odd rows, chains and buses of even and odd columns get colours of their own: a

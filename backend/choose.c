@@ -29,7 +29,7 @@ typedef struct attempt {
     uint32_t y, h;
     bool fits;
     double cycles;                          /* of the slowest layer or adapter */
-    double target, longer;                  /* be->target_cycles and be->adapter_cycles with it */
+    double target, wish, longer;            /* be->target_cycles, wish_cycles, adapter_cycles with it */
     wfc_be_split *splits;                   /* [layers], in the base arena */
     uint32_t (*expected)[WFC_BE_MAX_EDGES]; /* [layers] of their edges, likewise: sizing starts from it */
 } attempt;
@@ -51,6 +51,7 @@ static wfc_status keep_plan(wfc_be *be, attempt *a) {
     a->fits = true;
     a->cycles = slowest(be);
     a->target = be->target_cycles;
+    a->wish = be->wish_cycles;
     a->longer = be->adapter_cycles;
     return WFC_OK;
 }
@@ -138,7 +139,7 @@ static wfc_status make_again(wfc_be *be, const attempt *a) {
     be->region.h = a->h;
     be->adapter_cycles = a->longer;
     forget_plan(be);
-    WFC_TRY(wfc_be_plan_again(be, a->method, a->splits, a->target));
+    WFC_TRY(wfc_be_plan_again(be, a->method, a->splits, a->target, a->wish));
     for (uint32_t i = 0; i < be->layer_count; i++) {
         for (uint32_t e = 0; e < be->layers[i].edge_count; e++) be->layers[i].edges[e].expected = a->expected[i][e];
     }

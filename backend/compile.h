@@ -26,6 +26,7 @@ typedef struct wfc_compile_options {
     bool parity;        /* colours by parity of rows and columns, as detours around dead PEs need them */
     uint8_t sparse;     /* wfc_sparse_form */
     bool random_splits; /* tests: every layer's split and width drawn by `seed` instead of chosen by cost */
+    bool as_if_large;   /* tests: plan as large models are planned, whatever the number of layers and the room */
 } wfc_compile_options;
 
 /* `g`: after the default pass pipeline (groups assigned). `out` is initialised here; destroy with wfc_program_deinit

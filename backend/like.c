@@ -57,7 +57,7 @@ wfc_status wfc_be_plan_like(wfc_be *be) {
         if (outside || (uint64_t)s->groups * s->group_rows > s->h) return missing(be, l->name);
         if (from->predicted_cycles > be->target_cycles) be->target_cycles = from->predicted_cycles;
     }
-    be->target_cycles = p->predicted_delta_t_cycles;
+    be->target_cycles = be->wish_cycles = p->predicted_delta_t_cycles;
     return wfc_be_floor_like(be);
 }
 

@@ -10,7 +10,10 @@
 
 #include "backend/floor.h"
 
-enum { MAX_CANDIDATES = 80, FEWEST = 40, BEST_CANDIDATES = 20, SWEEPS = 4 };
+enum { MAX_CANDIDATES = 80, FEWEST = 40, BEST_CANDIDATES = 20, SWEEPS = 4, DEEP = 24 };
+static const double LATE = 1e6;        /* columns: dearer than any that are there */
+static const double LEAST_SHARE = 0.4; /* of the least time, for what could be faster */
+static const double MANY_LEFT = 0.9;   /* of the room, or less: columns are left for that */
 
 typedef struct candidate {
     uint32_t key, cols;
@@ -43,6 +46,7 @@ typedef struct planner {
     pair *pairs;
     uint32_t pair_slots, pair_count;
     double T;
+    double bound; /* > T: what cannot be done in T may take so long; 0: nothing may */
     wfc_be_floor *floor;
     bool wider; /* candidates by fineness, too */
 } planner;
@@ -142,15 +146,15 @@ static wfc_status count_moves(planner *p, const link *l, uint32_t u, uint32_t v,
     return WFC_OK;
 }
 
-/* Columns for the time T: as estimated, in the proportion in which an earlier plan's real adapter was wider. */
-static double priced(const planner *p, const pair *q) {
-    double estimate = wfc_be_adapter_columns(p->be, &q->moves, p->T);
+/* Columns for a time: as estimated, in the proportion in which an earlier plan's real adapter was wider. */
+static double priced(const planner *p, const pair *q, double T) {
+    double estimate = wfc_be_adapter_columns(p->be, &q->moves, T);
     const wfc_be_lesson *known = q->lesson;
     if (!known) return estimate;
     if (known->cols == 0) return 0;
-    if (p->T < known->cycles && known->missed) return INFINITY;
+    if (T < known->cycles && known->missed) return INFINITY;
     double then = wfc_be_adapter_columns(p->be, &q->moves, known->cycles);
-    if (then <= 0 || then >= INFINITY) return p->T < known->cycles ? (double)INFINITY : known->cols;
+    if (then <= 0 || then >= INFINITY) return T < known->cycles ? (double)INFINITY : known->cols;
     return fmax(1, ceil(estimate * known->cols / then));
 }
 
@@ -160,7 +164,8 @@ static uint64_t pair_name(const planner *p, uint32_t k, uint32_t c_from, uint32_
     return ((uint64_t)k + 1) << 40 | (uint64_t)u << 20 | v;
 }
 
-/* Adapter columns of a link between two candidates; from the host c_from does not matter. */
+/* Adapter columns of a link between two candidates, LATE more where they take longer than T; from the host c_from does
+ * not matter. */
 static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t c_to, double *cols) {
     const link *l = &p->links[k];
     bool host = l->from == UINT32_MAX;
@@ -176,7 +181,8 @@ static wfc_status link_columns(planner *p, uint32_t k, uint32_t c_from, uint32_t
         p->pairs[at].name = name;
         p->pair_count++;
     }
-    *cols = priced(p, &p->pairs[at]);
+    *cols = priced(p, &p->pairs[at], p->T);
+    if (*cols >= INFINITY && p->bound > 0) *cols = LATE + priced(p, &p->pairs[at], p->bound);
     bool turns = p->floor->relation[p->floor->edge_first[l->to] + l->edge] != WFC_BE_EAST;
     if (turns && !host && *cols < 1) *cols = 1;
     return WFC_OK;
@@ -188,13 +194,13 @@ static bool same_tiles(const wfc_be_split *a, const wfc_be_split *b) {
     return memcmp(a->row_parts, b->row_parts, sizeof a->row_parts) == 0;
 }
 
-static uint32_t least_columns(const planner *p, uint32_t layer, uint32_t key) {
+static uint32_t least_columns(const planner *p, uint32_t layer, uint32_t key, double T) {
     const wfc_be_keys *k = &p->keys[layer];
     const float *t = k->keys[key].cycles;
     uint32_t lo = 0, hi = k->col_count; /* cycles never increase */
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if ((double)t[mid] <= p->T)
+        if ((double)t[mid] <= T)
             hi = mid;
         else
             lo = mid + 1;
@@ -230,12 +236,12 @@ static uint32_t fineness(const wfc_be_layer *l, const wfc_be_split *s) {
 
 /* Adds the fewest columns for each fineness, finest first. With much time all keys take few columns, and which of them
  * need small adapters is not said by that. */
-static void insert_fine(planner *p, uint32_t layer, uint32_t width) {
+static void insert_fine(planner *p, uint32_t layer, double T, uint32_t width) {
     const wfc_be_key *keys = p->keys[layer].keys;
     candidate best[MAX_CANDIDATES - FEWEST];
     uint32_t parts[MAX_CANDIDATES - FEWEST], count = 0;
     for (uint32_t k = 0; k < p->keys[layer].count; k++) {
-        candidate c = {.key = k, .cols = least_columns(p, layer, k)};
+        candidate c = {.key = k, .cols = least_columns(p, layer, k, T)};
         uint32_t fine = fineness(&p->be->layers[layer], &keys[k].split), at = 0;
         if (c.cols > width) continue;
         while (at < count && parts[at] > fine) at++;
@@ -256,16 +262,21 @@ static void insert_fine(planner *p, uint32_t layer, uint32_t width) {
     }
 }
 
+static void gather_layer(planner *p, uint32_t i, double T, uint32_t width) {
+    p->cand_count[i] = 0;
+    for (uint32_t k = 0; k < p->keys[i].count; k++) {
+        uint32_t cols = least_columns(p, i, k, T);
+        if (cols <= width) insert(p, i, (candidate){.key = k, .cols = cols});
+    }
+    if (p->wider) insert_fine(p, i, T, width);
+}
+
 /* False: a layer has no candidate. */
 static bool gather(planner *p, uint32_t width) {
     for (uint32_t i = 0; i < p->n; i++) {
-        p->cand_count[i] = 0;
-        for (uint32_t k = 0; k < p->keys[i].count; k++) {
-            uint32_t cols = least_columns(p, i, k);
-            if (cols <= width) insert(p, i, (candidate){.key = k, .cols = cols});
-        }
+        gather_layer(p, i, p->T, width);
+        if (!p->cand_count[i] && p->bound > 0) gather_layer(p, i, p->bound, width);
         if (!p->cand_count[i]) return false;
-        if (p->wider) insert_fine(p, i, width);
     }
     return true;
 }
@@ -365,6 +376,7 @@ static wfc_status total(planner *p, double *layers, double *adapters, uint32_t *
         const link *l = &p->links[k];
         double a;
         WFC_TRY(link_columns(p, k, l->from == UINT32_MAX ? 0 : p->choice[l->from], p->choice[l->to], &a));
+        if (a >= LATE && a < INFINITY) a -= LATE;
         f->strip_cols[f->edge_first[l->to] + l->edge] = (uint16_t)(a < UINT16_MAX ? a : UINT16_MAX);
         *adapters += a;
     }
@@ -394,6 +406,7 @@ static wfc_status expect(planner *p) {
         uint32_t from = l->from == UINT32_MAX ? 0 : p->choice[l->from];
         double cols;
         WFC_TRY(link_columns(p, k, from, p->choice[l->to], &cols));
+        if (cols >= LATE && cols < INFINITY) cols -= LATE;
         e->price = pair_name(p, k, from, p->choice[l->to]);
         e->expected = cols < UINT16_MAX ? (uint32_t)cols : UINT16_MAX;
     }
@@ -408,7 +421,8 @@ static void apply(planner *p) {
         l->split.cols = c->cols;
         l->order = NULL;
     }
-    p->be->target_cycles = p->T;
+    p->be->target_cycles = p->bound > 0 ? p->bound : p->T;
+    p->be->wish_cycles = p->T;
 }
 
 /* --- messages --- */
@@ -496,6 +510,29 @@ static wfc_status bounds(planner *p, double *lo, double *hi) {
     return WFC_OK;
 }
 
+/* Where one layer or adapter of a deep model sets the least time and columns are left, all others get more of them: a
+ * sample is through sooner, and meets the one behind it in fewer places. In shallow ones further columns cost more
+ * turns and hops than that is worth. */
+static wfc_status hasten(planner *p, double T, uint32_t room) {
+    double fits = T, wide = T, columns = 0;
+    p->bound = T;
+    while (columns <= room && wide > LEAST_SHARE * T) {
+        fits = wide;
+        wide /= 1.25;
+        WFC_TRY(choose(p, wide, p->be->region.w, &columns));
+    }
+    if (columns <= room) fits = wide;
+    while (fits / wide > 1.02) {
+        double mid = sqrt(fits * wide);
+        WFC_TRY(choose(p, mid, p->be->region.w, &columns));
+        if (columns <= room)
+            fits = mid;
+        else
+            wide = mid;
+    }
+    return choose(p, fits, p->be->region.w, &columns);
+}
+
 /* Steps up from below to a time that fits, then halves the last step. Not from above: with time to spare every layer
  * has too many keys of one column for a list of candidates to hold those whose adapters are small. */
 static wfc_status least_time(planner *p, uint32_t room, bool *found) {
@@ -519,7 +556,9 @@ static wfc_status least_time(planner *p, uint32_t room, bool *found) {
         else
             lo = mid;
     }
-    return choose(p, hi, p->be->region.w, &columns);
+    WFC_TRY(choose(p, hi, p->be->region.w, &columns));
+    bool deep = p->n >= DEEP || p->be->opt->as_if_large;
+    return deep && columns < MANY_LEFT * room ? hasten(p, hi, room) : WFC_OK;
 }
 
 /* Tests: any split that fits SRAM, so that neighbours' layouts disagree in every way. */
@@ -604,11 +643,12 @@ static wfc_status plan(planner *p, unsigned method, uint32_t reserve) {
     WFC_TRY(make_links(p));
     WFC_TRY(make_floor(p, method));
     uint32_t room = be->region.w > reserve ? be->region.w - reserve : 0;
-    be->target_cycles = 0;
+    be->target_cycles = be->wish_cycles = 0;
     if (be->opt->random_splits) return draw_splits(p, room);
     bool found = true;
+    p->wider = be->opt->as_if_large;
     WFC_TRY(least_time(p, room, &found));
-    if (!found) {
+    if (!found && !p->wider) {
         p->wider = true;
         WFC_TRY(least_time(p, room, &found));
     }
@@ -617,7 +657,7 @@ static wfc_status plan(planner *p, unsigned method, uint32_t reserve) {
     return expect(p);
 }
 
-wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles) {
+wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles, double wish) {
     planner p = {.be = be, .n = be->layer_count};
     wfc_be_floor_deinit(be->floor);
     be->floor = NULL;
@@ -629,6 +669,7 @@ wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *sp
         be->layers[i].order = NULL;
     }
     be->target_cycles = cycles;
+    be->wish_cycles = wish;
     return WFC_OK;
 }
 

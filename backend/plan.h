@@ -68,7 +68,8 @@ double wfc_be_adapter_columns(const wfc_be *be, const wfc_be_moves *m, double cy
  * be->target_cycles and be->floor. `reserve`: columns to be left free beyond the adapters that it expects.
  * WFC_ERR_NO_FIT names the layer or the columns that lack. */
 WFC_MUST_USE wfc_status wfc_be_plan(wfc_be *be, unsigned method, uint32_t reserve);
-/* The floorplan of an earlier choice: by the same method over the same rows, with its splits [layers] and time. */
-WFC_MUST_USE wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles);
+/* The floorplan of an earlier choice: by the same method over the same rows, with its splits [layers] and times. */
+WFC_MUST_USE wfc_status wfc_be_plan_again(wfc_be *be, unsigned method, const wfc_be_split *splits, double cycles,
+                                          double wish);
 
 #endif

@@ -290,7 +290,8 @@ static void set_options(rig *r) {
                                    .model_name = "random",
                                    .place = o->place,
                                    .max_pes = (uint32_t)t->width * t->height * o->pes_percent / 100,
-                                   .random_splits = o->random_splits};
+                                   .random_splits = o->random_splits,
+                                   .as_if_large = o->as_if_large};
     /* skipping a zero is exact but for what infinities and NaN times zero would give */
     r->opt.sparse = o->odd_values ? WFC_SPARSE_NEVER : o->sparse;
     if (!o->region_percent) return;

@@ -19,7 +19,7 @@ typedef struct rig_options {
     rig_make make;
     uint32_t max_elems;
     uint16_t least_height, most_height, least_width, most_width; /* of the fabric */
-    bool random_splits, all_ports;
+    bool random_splits, as_if_large, all_ports;
     bool default_passes;                 /* the default pipeline; else one of three, drawn */
     uint8_t sparse;                      /* wfc_sparse_form */
     unsigned place;                      /* set of WFC_PLACE_*; 0 all */

@@ -30,6 +30,7 @@ static rig_options options(uint64_t s, bool print) {
                      .least_width = 48,
                      .most_width = 96,
                      .random_splits = s % 5 == 2,
+                     .as_if_large = s % 5 == 3 || s % 5 == 4,
                      .sparse = s % 13 == 6   ? WFC_SPARSE_ALWAYS
                                : s % 13 == 7 ? WFC_SPARSE_NEVER
                                              : WFC_SPARSE_BY_COST,
