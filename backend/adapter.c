@@ -455,6 +455,24 @@ static uint32_t first_width(const wfc_be *be, const wfc_be_adapter *ad, uint32_t
     return cols ? cols : 1;
 }
 
+/* The lane that is taken and the one that is given share links, and listeners of a bus that take words of the next
+ * sample's lane hold the bus up: a close follower slows the sample before it. Where there is time for one after the
+ * other, the next lane waits until this sample is out. Tests draw it. */
+static void take_late(wfc_be *be, wfc_be_adapter *ad) {
+    uint32_t lane = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        uint32_t words = be->streams.data[ad->source].rows[r].count + be->streams.data[ad->stream].rows[r].count;
+        if (words > lane) lane = words;
+    }
+    if (ad->relay || ad->spread || ad->section == 0) return;
+    if (be->opt->random_splits) {
+        ad->late = (be->opt->seed + ad->layer + ad->edge) % 2;
+        return;
+    }
+    ad->late = ad->predicted_cycles + lane <= wfc_be_adapter_goal(be->target_cycles);
+    if (ad->late) ad->predicted_cycles += lane;
+}
+
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
 wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     wfc_be_adapter *ad = &be->adapters.data[index];
@@ -510,6 +528,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     WFC_TRY(plan_columns(be, ad, w, best_cols, false));
     ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;
+    take_late(be, ad);
     be->slabs.data[ad->slab].w = (uint16_t)best_cols;
     return add_adapter_tap(be, ad);
 }

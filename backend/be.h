@@ -139,6 +139,7 @@ typedef struct wfc_be_adapter {
     bool relay;             /* same lanes out as in: it stores samples for a reader that waits for a longer path */
     bool spread;            /* deals the words of an input's ports over rows */
     bool by_channel;        /* its columns share a lane's channels, not just its words */
+    bool late;              /* takes the next sample's lane only when this one's words are out */
     int32_t source, stream; /* in, out */
     uint32_t layer, edge;   /* for whom; layer UINT32_MAX: output `edge` */
     uint32_t cols;

@@ -323,7 +323,8 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
     uint32_t again = wfc_be_asm_label(r.a);
     wfc_be_asm_place(r.a, again);
     wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
-    wfc_be_receive_next(r.a, &r.lane, R_TEMP);
+    wfc_be_receive_wait(r.a, &r.lane);
+    if (!ad->late) wfc_be_receive_arm(r.a, &r.lane, R_TEMP);
     WFC_TRY(own_words(&r));
     for (unsigned d = 0; d < 2; d++) {
         for (unsigned k = 0; k < 2; k++) {
@@ -343,6 +344,10 @@ wfc_status wfc_be_emit_adapter(wfc_be *be, const wfc_be_adapter *ad, uint32_t ro
         wfc_be_asm_op(r.a, WFC_OP_XOR, WFC_I32, R_OUT, R_OUT, WFC_OPND_NONE, (uint16_t)(4 * n));
     }
     wfc_be_asm_bucket(r.a, WFC_BE_RECEIVE);
+    if (ad->late) {
+        if (n) wfc_be_asm_wait(r.a, UT_SEND);
+        wfc_be_receive_arm(r.a, &r.lane, R_TEMP);
+    }
     wfc_be_receive_turn(r.a, &r.lane);
     for (unsigned d = 0; d < 2; d++) {
         for (unsigned k = 0; k < 2; k++) wfc_be_receive_turn(r.a, &r.bus[d][k]);

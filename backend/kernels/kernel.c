@@ -52,11 +52,19 @@ void wfc_be_receive_setup(wfc_be_asm *a, wfc_be_receive *r, const char *name, ui
     wfc_be_asm_async(a, WFC_OP_VMOV, WFC_F32, r->armed_desc, r->in_desc, WFC_OPND_NONE, ut, 0, 0);
 }
 
-void wfc_be_receive_next(wfc_be_asm *a, const wfc_be_receive *r, uint8_t temp_reg) {
+void wfc_be_receive_wait(wfc_be_asm *a, const wfc_be_receive *r) {
+    if (r->ut) wfc_be_asm_wait(a, r->ut);
+}
+
+void wfc_be_receive_arm(wfc_be_asm *a, const wfc_be_receive *r, uint8_t temp_reg) {
     if (!r->ut) return;
-    wfc_be_asm_wait(a, r->ut);
     wfc_be_asm_op(a, WFC_OP_XOR, WFC_I32, temp_reg, r->half_reg, WFC_OPND_NONE, (uint16_t)(4 * r->words));
     wfc_be_asm_async(a, WFC_OP_VMOV, WFC_F32, r->armed_desc, r->in_desc, WFC_OPND_NONE, r->ut, 0, 0);
+}
+
+void wfc_be_receive_next(wfc_be_asm *a, const wfc_be_receive *r, uint8_t temp_reg) {
+    wfc_be_receive_wait(a, r);
+    wfc_be_receive_arm(a, r, temp_reg);
 }
 
 void wfc_be_receive_turn(wfc_be_asm *a, const wfc_be_receive *r) {

@@ -20,8 +20,10 @@ typedef struct wfc_be_receive {
 } wfc_be_receive;
 void wfc_be_receive_setup(wfc_be_asm *a, wfc_be_receive *r, const char *name, uint8_t queue, uint8_t colour, uint8_t ut,
                           uint8_t half_reg, uint8_t temp_reg, uint32_t words);
-void wfc_be_receive_next(wfc_be_asm *a, const wfc_be_receive *r,
-                         uint8_t temp_reg);                       /* wait for this sample, arm the other half */
+/* Wait for this sample; arm the other half; both. */
+void wfc_be_receive_wait(wfc_be_asm *a, const wfc_be_receive *r);
+void wfc_be_receive_arm(wfc_be_asm *a, const wfc_be_receive *r, uint8_t temp_reg);
+void wfc_be_receive_next(wfc_be_asm *a, const wfc_be_receive *r, uint8_t temp_reg);
 void wfc_be_receive_turn(wfc_be_asm *a, const wfc_be_receive *r); /* done reading: the other half is next */
 
 /* Control word after the segment of column `col`: 0 for a lone contributor; the one farthest behind ends the sample. */
