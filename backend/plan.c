@@ -510,6 +510,17 @@ static wfc_status bounds(planner *p, double *lo, double *hi) {
     return WFC_OK;
 }
 
+/* Brings a time that fits near to the least, down to `ratio` above one that does not. */
+static wfc_status narrow(planner *p, uint32_t room, double ratio, double wide, double *fits) {
+    double columns;
+    while (*fits / wide > ratio) {
+        double mid = sqrt(wide * *fits);
+        WFC_TRY(choose(p, mid, p->be->region.w, &columns));
+        *(columns <= room ? fits : &wide) = mid;
+    }
+    return WFC_OK;
+}
+
 /* Where one layer or adapter of a deep model sets the least time and columns are left, all others get more of them: a
  * sample is through sooner, and meets the one behind it in fewer places. In shallow ones further columns cost more
  * turns and hops than that is worth. */
@@ -522,14 +533,7 @@ static wfc_status hasten(planner *p, double T, uint32_t room) {
         WFC_TRY(choose(p, wide, p->be->region.w, &columns));
     }
     if (columns <= room) fits = wide;
-    while (fits / wide > 1.02) {
-        double mid = sqrt(fits * wide);
-        WFC_TRY(choose(p, mid, p->be->region.w, &columns));
-        if (columns <= room)
-            fits = mid;
-        else
-            wide = mid;
-    }
+    WFC_TRY(narrow(p, room, 1.02, wide, &fits));
     return choose(p, fits, p->be->region.w, &columns);
 }
 
@@ -548,14 +552,7 @@ static wfc_status least_time(planner *p, uint32_t room, bool *found) {
     }
     *found = columns <= room;
     if (!*found) return WFC_OK;
-    while (hi / lo > 1.002) {
-        double mid = sqrt(lo * hi);
-        WFC_TRY(choose(p, mid, p->be->region.w, &columns));
-        if (columns <= room)
-            hi = mid;
-        else
-            lo = mid;
-    }
+    WFC_TRY(narrow(p, room, 1.002, lo, &hi));
     WFC_TRY(choose(p, hi, p->be->region.w, &columns));
     bool deep = p->n >= DEEP || p->be->opt->as_if_large;
     return deep && columns < MANY_LEFT * room ? hasten(p, hi, room) : WFC_OK;

@@ -3,7 +3,8 @@
  *   arm: lane -> in, buses -> listen buffers
  *   loop: wait lane, re-arm into the other half; copy what leaves the row into staging buffers, send them on the buses;
  *         assemble what is here already; wait for and re-arm each bus, assemble what it brought; send; turn the halves,
- *         that of the output too: a lane takes its time to be merged
+ *         that of the output too: a lane takes its time to be merged. With time to spare
+ *         (ad->late) the lane is re-armed only when the own words are out
  *
  * Own words wait only for words of rows nearer to the listeners, upward first in the upper half of a section, downward
  * first in the lower: so the two merges cannot close a cycle where one microthread sends on both.
