@@ -455,22 +455,46 @@ static uint32_t first_width(const wfc_be *be, const wfc_be_adapter *ad, uint32_t
     return cols ? cols : 1;
 }
 
+/* Cycles that the lane taken and the lane given have words for, in the row with most. */
+static uint32_t both_lanes(const wfc_be *be, const wfc_be_adapter *ad) {
+    uint32_t most = 0;
+    for (uint32_t r = 0; r < be->height; r++) {
+        uint32_t words = be->streams.data[ad->source].rows[r].count + be->streams.data[ad->stream].rows[r].count;
+        if (words > most) most = words;
+    }
+    return most;
+}
+
 /* The lane that is taken and the one that is given share links, and listeners of a bus that take words of the next
  * sample's lane hold the bus up: a close follower slows the sample before it. Where there is time for one after the
  * other, the next lane waits until this sample is out. Tests draw it. */
-static void take_late(wfc_be *be, wfc_be_adapter *ad) {
-    uint32_t lane = 0;
-    for (uint32_t r = 0; r < be->height; r++) {
-        uint32_t words = be->streams.data[ad->source].rows[r].count + be->streams.data[ad->stream].rows[r].count;
-        if (words > lane) lane = words;
-    }
+static void take_late(wfc_be *be, wfc_be_adapter *ad, uint32_t lanes) {
     if (ad->relay || ad->spread || ad->section == 0) return;
     if (be->opt->random_splits) {
         ad->late = (be->opt->seed + ad->layer + ad->edge) % 2;
         return;
     }
-    ad->late = ad->predicted_cycles + lane <= wfc_be_adapter_goal(be->target_cycles);
-    if (ad->late) ad->predicted_cycles += lane;
+    ad->late = ad->predicted_cycles + lanes <= wfc_be_adapter_goal(be->target_cycles);
+    if (ad->late) ad->predicted_cycles += lanes;
+}
+
+/* What an adapter may take, best first: what lets it take the next sample late, where columns are to spare; what is
+ * wished for; what the plan's T needs. */
+enum { LATE, WISH, ENOUGH, LEVELS };
+static const double MUCH_WIDER = 0.4; /* of the wish: no attempt at less */
+typedef struct {
+    double cycles;
+    uint32_t cols; /* the first width found that takes no longer; 0: none yet */
+    bool by_channel;
+} level;
+
+static void set_levels(const wfc_be *be, const wfc_be_adapter *ad, level *levels) {
+    double enough = wfc_be_adapter_goal(be->target_cycles), late = 0.98 * (enough - both_lanes(be, ad));
+    double wish = fmax(wfc_be_adapter_goal(be->wish_cycles), be->adapter_cycles);
+    bool spare = be->wish_cycles < be->target_cycles && ad->section > 0;
+    levels[LATE].cycles = spare && late > MUCH_WIDER * wish ? fmin(late, wish) : wish;
+    levels[WISH].cycles = wish;
+    levels[ENOUGH].cycles = fmax(enough, be->adapter_cycles);
 }
 
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
@@ -480,10 +504,11 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     WFC_TRY(wfc_be_locate(be, ad->source, &w));
     ad->section = ad->relay ? 0 : farthest(be, ad, w);
     ad->plan_row = w->row;
-    double best = 1e30, enough = fmax(wfc_be_adapter_goal(be->target_cycles), be->adapter_cycles);
-    double goal = fmax(wfc_be_adapter_goal(be->wish_cycles), be->adapter_cycles);
-    bool by_channel = false, enough_by_channel = false;
-    uint32_t best_cols = 0, enough_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
+    level levels[LEVELS] = {{0}};
+    set_levels(be, ad, levels);
+    double best = 1e30, goal = levels[LATE].cycles;
+    bool by_channel = false;
+    uint32_t best_cols = 0, least_bytes = UINT32_MAX, wide = widest(be, index);
     WFC_TRY(check_colours(be, ad));
     uint32_t least = be->opt->like ? wide : 1, channels = most_channels(be, ad), start = first_width(be, ad, wide);
     for (uint32_t cols = be->opt->like ? wide : start, missed = 0; cols <= wide && cols < be->width && missed < 3;) {
@@ -498,13 +523,15 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             by_channel = ad->by_channel;
             missed = 0;
         }
-        if (bytes <= be->t->sram_bytes && cycles <= enough && !enough_cols) {
-            enough_cols = cols;
-            enough_by_channel = ad->by_channel;
+        for (uint32_t i = 0; i < LEVELS; i++) {
+            if (bytes > be->t->sram_bytes || cycles > levels[i].cycles || levels[i].cols) continue;
+            levels[i].cols = cols;
+            levels[i].by_channel = ad->by_channel;
         }
         if (best <= goal && cols == start && start > least) { /* narrower, then */
             best = 1e30;
-            best_cols = enough_cols = 0;
+            best_cols = 0;
+            for (uint32_t i = 0; i < LEVELS; i++) levels[i].cols = 0;
             cols = start = start / 2;
             continue;
         }
@@ -513,9 +540,11 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
         uint32_t next = (uint32_t)(cols * (share > 2 ? 2 : share) * 0.75);
         cols = useful_width(channels, next > cols + cols / 8 ? next : cols + cols / 8 + 1);
     }
-    if (best > goal && enough_cols) { /* the wish is not to be had: no columns for it */
-        best_cols = enough_cols;
-        by_channel = enough_by_channel;
+    for (uint32_t i = WISH; i < LEVELS && best > goal; i++) { /* that is not to be had: no columns for it */
+        if (!levels[i].cols) continue;
+        best_cols = levels[i].cols;
+        by_channel = levels[i].by_channel;
+        break;
     }
     if (!best_cols) return no_adapter(be, ad, w, least_bytes);
     ad->by_channel = by_channel;
@@ -528,7 +557,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     WFC_TRY(plan_columns(be, ad, w, best_cols, false));
     ad->bus_words = busiest_bus(ad);
     ad->predicted_cycles = best;
-    take_late(be, ad);
+    take_late(be, ad, both_lanes(be, ad));
     be->slabs.data[ad->slab].w = (uint16_t)best_cols;
     return add_adapter_tap(be, ad);
 }

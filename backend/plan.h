@@ -2,7 +2,8 @@
  *
  *   key.c    all ways to deal a layer over the rows of its rectangle, and its time per number of columns
  *   reach.c  what an edge between two keys costs in adapter columns
- *   plan.c   least time for which layers and adapters fit, keys of neighbours chosen together */
+ *   splits.c keys of neighbours chosen together for a time, adapters priced
+ *   plan.c   least time for which layers and adapters fit */
 #ifndef WFC_BACKEND_PLAN_H
 #define WFC_BACKEND_PLAN_H
 
