@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_CONST, ID_PRINT_AFTER, ID_REPORT, ID_PRUNE, ID_MASKS };
+enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_CONST, ID_PRINT_AFTER, ID_REPORT };
 static const cli_option k_options[] = {
     {'o', "output", "PROG.wafer", "where the program goes"},
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
@@ -24,8 +24,8 @@ static const cli_option k_options[] = {
     {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
     {ID_CONST, "const", "NAME=FILE", "the value of an input that only says shapes or axes (.npy, .pb); repeatable"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
-    {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
-    {ID_MASKS, "masks", "FILE.npz", CLI_MASKS_HELP},
+    CLI_PRUNE_OPTIONS,
+    CLI_MASKS_OPTION,
     CLI_PLACING_OPTIONS,
     {ID_REPORT, "report", "FILE", "also write a report: .html, .svg, .png or .json; see 'waferc report'"},
     {0},
@@ -43,6 +43,7 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     state *st = ctx;
     bool taken;
     wfc_status s = cli_placing_option(c, &st->placing, id, value, &taken);
+    if (!taken) s = cli_prune_option(c, &st->prune, id, value, &taken);
     if (taken) return s;
     switch (id) {
     case 'o': st->output = value; return WFC_OK;
@@ -51,8 +52,6 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
     case ID_CONST: return cli_dims_const_option(c, &st->dims, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
-    case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
-    case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
     case ID_REPORT: st->report = value; return WFC_OK;
     }
     return WFC_ERR_INTERNAL;

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PASSES = 64, ID_PASSES = CLI_FIRST_LONG_ID, ID_PRINT_AFTER, ID_PRUNE, ID_MASKS };
+enum { MAX_PASSES = 64, ID_PASSES = CLI_FIRST_LONG_ID, ID_PRINT_AFTER };
 static const size_t k_max_bytes = (size_t)4 << 30;
 static const cli_option k_options[] = {
     {ID_PASSES, "passes", "A,B,...", "the passes to run, in order (default: the default pipeline; '' for none)"},
     {ID_PRINT_AFTER, "print-after", "PASS", "print the IR after a pass, or after 'all'; repeatable"},
-    {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
-    {ID_MASKS, "masks", "FILE.npz", "write which weights are there (1) and which are zero (0), by constant"},
+    CLI_PRUNE_OPTIONS,
+    CLI_MASKS_OPTION,
     {'o', "output", "OUT.wir", "write the result there and not to standard output"},
     {0},
 };
@@ -45,11 +45,12 @@ static wfc_status set_passes(cli_context *c, state *st, const char *value) {
 
 static wfc_status set_option(cli_context *c, void *ctx, int id, const char *value) {
     state *st = ctx;
+    bool taken;
+    wfc_status s = cli_prune_option(c, &st->prune, id, value, &taken);
+    if (taken) return s;
     switch (id) {
     case ID_PASSES: return set_passes(c, st, value);
     case ID_PRINT_AFTER: return cli_print_after_add(c, &st->print_after, value);
-    case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
-    case ID_MASKS: st->prune.masks_path = value; return WFC_OK;
     case 'o': st->output = value; return WFC_OK;
     }
     return WFC_ERR_INTERNAL;

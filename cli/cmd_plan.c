@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_CONST, ID_PRUNE };
+enum { ID_TARGET = CLI_FIRST_LONG_ID, ID_DIM, ID_INPUT_SHAPE, ID_CONST };
 static const cli_option k_options[] = {
     {ID_TARGET, "target", "NAME|FILE.json", "the machine (default lab); see 'waferc targets'"},
     {ID_DIM, "dim", "NAME=VALUE", "bind a symbolic dimension of the model; repeatable"},
     {ID_INPUT_SHAPE, "input-shape", "NAME=AxBxC", "the shape of an input whose axes the model leaves open; repeatable"},
     {ID_CONST, "const", "NAME=FILE", "the value of an input that only says shapes or axes (.npy, .pb); repeatable"},
-    {ID_PRUNE, "prune", "HOW", CLI_PRUNE_HELP},
+    CLI_PRUNE_OPTIONS,
     CLI_PLACING_OPTIONS,
     {0},
 };
@@ -32,13 +32,13 @@ static wfc_status set_option(cli_context *c, void *ctx, int id, const char *valu
     state *st = ctx;
     bool taken;
     wfc_status s = cli_placing_option(c, &st->placing, id, value, &taken);
+    if (!taken) s = cli_prune_option(c, &st->prune, id, value, &taken);
     if (taken) return s;
     switch (id) {
     case ID_TARGET: st->target = value; return WFC_OK;
     case ID_DIM: return cli_dims_option(c, &st->dims, value);
     case ID_INPUT_SHAPE: return cli_dims_shape_option(c, &st->dims, value);
     case ID_CONST: return cli_dims_const_option(c, &st->dims, value);
-    case ID_PRUNE: return cli_prune_option(c, &st->prune, value);
     }
     return WFC_ERR_INTERNAL;
 }

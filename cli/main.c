@@ -10,7 +10,7 @@
 
 static const cli_command *const k_commands[] = {
     &cli_cmd_compile, &cli_cmd_plan,    &cli_cmd_run, &cli_cmd_report, &cli_cmd_inspect, &cli_cmd_dis,
-    &cli_cmd_asm,     &cli_cmd_targets, &cli_cmd_ops, &cli_cmd_passes, &cli_cmd_opt,
+    &cli_cmd_asm,     &cli_cmd_targets, &cli_cmd_ops, &cli_cmd_passes, &cli_cmd_opt,     &cli_cmd_prune,
 };
 enum { NUM_COMMANDS = sizeof k_commands / sizeof *k_commands };
 

@@ -54,6 +54,19 @@ typedef struct wfc_import_tensor {
 /* Those with elements, by name; they live as long as the import. */
 const wfc_import_tensor *wfc_import_tensors(const wfc_import *im, size_t *out_count);
 
+/* New elements for a tensor of the model: one of wfc_import_tensors by its name, with as many elements. */
+typedef struct wfc_new_tensor {
+    const char *name;
+    uint64_t elems;
+    const float *elements;
+} wfc_new_tensor;
+/* Writes the model file `model`, of which `im` is the import, to `out` with new elements in these tensors; every other
+ * byte stays. External data files are copied to the folder of `out` under their names. All or nothing but for what
+ * stood at the names of external files there. Errors: WFC_ERR_UNSUPPORTED (WFC-E0120) where the model's encoding of a
+ * tensor does not allow it, WFC_ERR_INPUT (WFC-E0122) for external data that would be overwritten, WFC_ERR_IO. */
+WFC_MUST_USE wfc_status wfc_import_rewrite(const wfc_import *im, const char *model, const char *out,
+                                           const wfc_new_tensor *tensors, size_t count, wfc_diag *diag);
+
 /* The nodes whose results are constants, one line each, "NAME: OP -> i64[4]" (escaped); with opt->list_folded only.
  * They live as long as the import. */
 const char *const *wfc_import_folded(const wfc_import *im, size_t *out_count);

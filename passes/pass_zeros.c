@@ -3,7 +3,7 @@
  * keeps what it leaves out. One note per weight says how dense it is, by the first contract that reads it. Weights of a
  * GiB in all are read; those beyond it stay as they are, so that a huge model is not read here. */
 #include "passes/pipelines.h"
-#include "passes/prune.h"
+#include "passes/prune/prune.h"
 #include <string.h>
 
 static const uint64_t max_total_bytes = UINT64_C(512) << 20;

@@ -11,7 +11,7 @@ import cli_scenes as scenes
 # `fragment`: text, or a list of texts, to be found in the messages (of a command that succeeds: in its output too).
 # `function`: takes the bench, returns the text to show; `args` and `fragment` are then not used.
 Case = collections.namedtuple("Case", "name args status fragment function", defaults=[None, 0, "", None])
-COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
+COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt", "prune"]
 OUT = ["-o", "out.wafer"]
 X = ["--input", "x=x.npy"]
 
@@ -269,7 +269,15 @@ def usage_cases():
             (["compile", "tiny.onnx", *OUT, "--defects", "random"], "random"), (["compile", "tiny.onnx", *OUT, "--defects", "pipe.json"], "not a regular file"),
             (["plan"], "too few operands"), (["plan", "random"], "random"), (["plan", "tiny.onnx", "--place", "magic"], "slabs, metis, rows"),
             (["report", "tiny.wafer"], "-o FILE"), (["report", "random", "-o", "out.html"], "random"), (["report", "tiny.wafer", "-o", "out.txt"], "out.txt"),
-            (["ops", "extra"], "one operand too many"), (["targets", "magic"], "magic")):
+            (["ops", "extra"], "one operand too many"), (["targets", "magic"], "magic"),
+            (["prune", "tiny.onnx", *OUT], "--prune or --recipe"), (["prune", "tiny.onnx", "--prune", "lamp:.5"], "-o PRUNED.onnx"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "size:.5"], "magnitude, lamp, random"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "lamp:1"], "0 <= S < 1"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "lamp:.5:erk:global"], "takes no distribution"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "snip:.5"], "--gradients FILE.npz"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "snip:.5", "--gradients", "random"], "random"),
+            (["prune", "tiny.onnx", *OUT, "--prune", "lamp:.5", "--calibrate", "random"], "does not read this file"),
+            (["prune", "random", *OUT, "--prune", "lamp:.5"], "random")):
         yield Case("usage: waferc " + " ".join(args), args, 2, fragment)
     for command in COMMANDS:
         yield Case(f"{command} --help", [command, "--help"], 0, f"Usage: waferc {command}")

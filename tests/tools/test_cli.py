@@ -17,7 +17,7 @@ import tempfile
 import unittest
 
 WAFERC, MODELS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt"]
+COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt", "prune"]
 MESSAGE = re.compile(r"^waferc: (error|warning|note)(\[WFC-[EWN][0-9]{4}\])?: .+: .+$")
 
 
@@ -70,7 +70,9 @@ class Cli(unittest.TestCase):
                      ["compile", "m.onnx", "-o", "p", "--dim", "N=0"], ["compile", "m.onnx", "-o", "p", "--dim", "=1"],
                      ["compile", "m.onnx", "-o", "p", "--print-after", "no-such-pass"],
                      ["opt", "g.wir", "--passes", "no-such-pass"], ["dis", "p", "--pe", "1"], ["dis", "p", "--pe", "1,x"],
-                     ["dis", "p", "--pe", "1,99999"], ["asm", "t"], ["targets", "no-such-target"], ["ops", "extra"]):
+                     ["dis", "p", "--pe", "1,99999"], ["asm", "t"], ["targets", "no-such-target"], ["ops", "extra"],
+                     ["prune", "m.onnx"], ["prune", "m.onnx", "-o", "p"], ["prune", "m.onnx", "-o", "p", "--prune", "lamp"],
+                     ["prune", "m.onnx", "--prune", "lamp:0.5"]):
             with self.subTest(args=args):
                 out, err = self.waferc(*args, code=2)
                 self.assertEqual(out, "")
@@ -105,7 +107,7 @@ class Cli(unittest.TestCase):
             bad = self.path("bad", content)
             for args in (["compile", bad, "-o", self.path("out")], ["run", bad, "--input", "x.npz"], ["inspect", bad],
                          ["dis", bad], ["asm", bad, "-o", self.path("out")], ["opt", bad],
-                         ["targets", self.path("bad.json", content)]):
+                         ["prune", bad, "-o", self.path("out"), "--prune", "lamp:.5"], ["targets", self.path("bad.json", content)]):
                 with self.subTest(args=args[0], content=content[:8]):
                     out, err = self.waferc(*args, code=2)
                     self.assertEqual(out, "")
@@ -115,14 +117,15 @@ class Cli(unittest.TestCase):
     def test_missing_files_are_io_errors(self):
         for args in (["compile", "none.onnx", "-o", "out"], ["run", "none.wafer", "--input", "x.npz"],
                      ["inspect", "none"], ["dis", "none"], ["asm", "none", "-o", "out"], ["opt", "none"],
-                     ["targets", "./none.json"]):
+                     ["prune", "none", "-o", "out", "--prune", "lamp:.5"], ["targets", "./none.json"]):
             with self.subTest(args=args):
                 self.assertIn("none", self.waferc(*args, code=74, cwd=self.folder.name)[1])
         self.assertEqual(os.listdir(self.folder.name), [])
 
     def test_a_folder_is_no_file(self):
         for args in (["compile", ".", "-o", "out"], ["run", ".", "--input", "x"], ["inspect", "."], ["dis", "."],
-                     ["asm", ".", "-o", "out"], ["opt", "."]):
+                     ["asm", ".", "-o", "out"], ["opt", "."],
+                     ["prune", ".", "-o", "out", "--prune", "lamp:.5"]):
             with self.subTest(args=args):
                 self.waferc(*args, code=2, cwd=self.folder.name)
         self.assertEqual(os.listdir(self.folder.name), [])

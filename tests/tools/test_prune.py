@@ -137,7 +137,7 @@ class Prune(unittest.TestCase):
             self.assertNotEqual(f.read(), first)
 
     def test_failures_leave_nothing(self):
-        for args in (("--prune", "magnitude:1"), ("--prune", "random:0.5"), ("--sparse", "often")):
+        for args in (("--prune", "magnitude:1"), ("--prune", "size:0.5"), ("--sparse", "often")):
             self.compile(*args, "--masks", self.masks, code=2)
         self.compile("--masks", os.path.join(self.folder.name, "none", "masks.npz"), code=74)
         self.compile("--masks", self.masks, "--target", os.path.join(self.folder.name, "none.json"), code=74)
