@@ -39,6 +39,8 @@ typedef struct run {
     wfc_tensor *values;
     uint32_t *uses; /* left; a tensor is freed behind its last */
     const wfc_tensor **in;
+    wfc_ir_watch watch; /* or NULL */
+    void *ctx;
 } run;
 
 static wfc_status copy_tensor(const wfc_tensor *from, wfc_tensor *to, wfc_diag *diag) {
@@ -57,6 +59,7 @@ static wfc_status run_node(run *r, uint32_t i, const wfc_tensor *inputs, uint32_
     }
     if (r->uses[i] == 0) return WFC_OK;
     for (uint32_t k = 0; k < n->operand_count; k++) r->in[k] = &r->values[wfc_ir_operand(r->g, (wfc_value){i}, k).i];
+    if (r->watch) WFC_TRY(r->watch(r->ctx, (wfc_value){i}, r->in));
     WFC_TRY(wfc_ir_eval_node(r->g, (wfc_value){i}, r->in, diag, &r->values[i]));
     for (uint32_t k = 0; k < n->operand_count; k++) {
         uint32_t o = wfc_ir_operand(r->g, (wfc_value){i}, k).i;
@@ -86,7 +89,12 @@ static void drop_dead_uses(run *r) {
 
 wfc_status wfc_ir_eval(const wfc_graph *g, const wfc_tensor *inputs, uint32_t input_count, wfc_diag *diag,
                        wfc_tensor *outputs) {
-    run r = {.g = g};
+    return wfc_ir_eval_watched(g, inputs, input_count, NULL, NULL, diag, outputs);
+}
+
+wfc_status wfc_ir_eval_watched(const wfc_graph *g, const wfc_tensor *inputs, uint32_t input_count, wfc_ir_watch watch,
+                               void *ctx, wfc_diag *diag, wfc_tensor *outputs) {
+    run r = {.g = g, .watch = watch, .ctx = ctx};
     uint32_t most = 1;
     for (size_t i = 0; i < g->nodes.count; i++)
         if (g->nodes.data[i].operand_count > most) most = g->nodes.data[i].operand_count;

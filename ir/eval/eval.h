@@ -13,5 +13,9 @@ WFC_MUST_USE wfc_status wfc_ir_eval_node(const wfc_graph *g, wfc_value v, const 
  * each). */
 WFC_MUST_USE wfc_status wfc_ir_eval(const wfc_graph *g, const wfc_tensor *inputs, uint32_t input_count, wfc_diag *diag,
                                     wfc_tensor *outputs);
+/* The same; `watch` sees each node that is evaluated with its operands' tensors, and an error of its ends the run. */
+typedef wfc_status (*wfc_ir_watch)(void *ctx, wfc_value v, const wfc_tensor *const *in);
+WFC_MUST_USE wfc_status wfc_ir_eval_watched(const wfc_graph *g, const wfc_tensor *inputs, uint32_t input_count,
+                                            wfc_ir_watch watch, void *ctx, wfc_diag *diag, wfc_tensor *outputs);
 
 #endif

@@ -1,5 +1,5 @@
-/* Private to ir/: walks the reduced variables of an index space for one result element. The last reduced variable is
- * given as a run of points where every coordinate is in range, so that the sums are tight loops. */
+/* For ir/ and the flow of passes/prune: walks the reduced variables of an index space for one result element. The last
+ * reduced variable is given as a run of points where every coordinate is in range, so that the sums are tight loops. */
 #ifndef WFC_IR_EVAL_WALK_H
 #define WFC_IR_EVAL_WALK_H
 

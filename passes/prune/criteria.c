@@ -16,6 +16,21 @@ static const wfc_prune_criterion table[] = {
      .scope = WFC_PRUNE_GLOBAL,
      .wants_gradients = true,
      .score = wfc_prune_score_snip},
+    {.name = "synflow",
+     .doc = "|w| times the derivative by it of what flows through the net of |w| (SynFlow), in rounds",
+     .scope = WFC_PRUNE_GLOBAL,
+     .rounds = 100,
+     .score = wfc_prune_score_synflow},
+    {.name = "wanda",
+     .doc = "|w| times the norm of its input over the samples (Wanda)",
+     .scope = WFC_PRUNE_GLOBAL,
+     .wants_samples = true,
+     .score = wfc_prune_score_wanda},
+    {.name = "sparsegpt",
+     .doc = "by the error it makes over the samples, the rest corrected for it (SparseGPT)",
+     .scope = WFC_PRUNE_LAYER,
+     .wants_samples = true,
+     .solve = wfc_prune_solve_sparsegpt},
 };
 enum { COUNT = sizeof table / sizeof *table };
 

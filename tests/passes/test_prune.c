@@ -279,13 +279,16 @@ END_TEST
 
 /* Every allocation of a run of prune and zeros may fail: an error each time, nothing leaks. */
 static void fail_allocations(const char *how) {
+    float samples[] = {1, 0, 2, 3, 1, -1};
+    wfc_tensor input = {.dtype = WFC_F32, .rank = 2, .dims = {2, 3}, .data = samples};
+    wfc_prune_data data = {.inputs = &input, .input_count = 1};
     for (size_t n = 1; n < 1000; n++) {
         wfc_prune_spec s;
         char why[WFC_PRUNE_WHY_BYTES];
         ck_assert(wfc_prune_parse(how, &s, why));
         parse(cases[0].text);
         (void)wfc_mem_fail_nth(n);
-        wfc_status st = wfc_prune(&g, &s, NULL, &d);
+        wfc_status st = wfc_prune(&g, &s, &data, &d);
         if (st == WFC_OK) st = wfc_pass_find("zeros")->run(&g, &d);
         bool done = wfc_mem_fail_nth(0) < n;
         if (done) ck_assert_int_eq(st, WFC_OK);
@@ -297,8 +300,9 @@ static void fail_allocations(const char *how) {
 }
 
 START_TEST(memory) {
-    static const char *const hows[] = {"magnitude:0.5:global", "lamp:0.5:erk:row", "random:1:2",
-                                       "magnitude:0.5:block=1x2:global"};
+    static const char *const hows[] = {
+        "magnitude:0.5:global", "lamp:0.5:erk:row", "random:1:2",  "magnitude:0.5:block=1x2:global",
+        "synflow:.5:rounds=2",  "wanda:.5:row",     "sparsegpt:.5"};
     for (size_t i = 0; i < sizeof hows / sizeof *hows; i++) fail_allocations(hows[i]);
     wfc_graph_init(&g);
 }

@@ -249,6 +249,34 @@ START_TEST(lamp) {
 }
 END_TEST
 
+/* What flows into a layer flows out: R = 2 (3 + 1 + 1/2) + 4, and the bias' share is no weight's. */
+START_TEST(synflow) {
+    parse(GRAPH("  input %x : f32[1,1]\n  const %v : f32[2,1] = {3,-1}\n  const %w : f32[1,2] = {-2,2}\n"
+                "  const %b : f32[2] = {-0.5,0}\n  const %c : f32[1] = {4}\n"
+                "  %h = contract(%x, %v) {out=\"n k\", a=\"n c\", b=\"k c\", red=\"c=1\"} : f32[1,2]\n"
+                "  %r = map(%h, %b) {\"max(add(a,b),0)\"} : f32[1,2]\n"
+                "  %t = map(%r) {\"tanh(a)\"} : f32[1,2]\n"
+                "  %y = contract(%t, %w) {out=\"n k\", a=\"n c\", b=\"k c\", red=\"c=2\"} : f32[1,1]\n"
+                "  %z = map(%y, %c) {\"sub(a,b)\"} : f32[1,1]\n  output %z\n"));
+    wfc_prune_layer l[2] = {{.weight = wfc_ir_find(&g, "v")}, {.weight = wfc_ir_find(&g, "w")}};
+    for (size_t k = 0; k < 2; k++) {
+        l[k].dtype = WFC_F32;
+        l[k].elems = 2;
+        l[k].bytes = (uint8_t *)(uintptr_t)wfc_ir_node_c(&g, l[k].weight)->u.konst.data.bytes;
+    }
+    wfc_pruning p = {.g = &g, .layers = l, .count = 2, .diag = &d};
+    ck_assert_int_eq(wfc_prune_score_synflow(&p), WFC_OK);
+    ck_assert(l[0].scores[0] == 6 && l[0].scores[1] == 2 && l[1].scores[0] == 7 && l[1].scores[1] == 2);
+    wfc_free(l[0].scores);
+    wfc_free(l[1].scores);
+    parse(GRAPH("  input %x : f32[1,2]\n  const %w : f32[2,2] = {1,2,3,4}\n"
+                "  %y = contract(%x, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=2\"} : f32[1,2]\n"
+                "  %z = map(%x, %y) {\"mul(a,b)\"} : f32[1,2]\n  output %z\n"));
+    ck_assert_int_eq(prune_with("synflow:.5", NULL, 0), WFC_ERR_UNSUPPORTED);
+    ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0287");
+}
+END_TEST
+
 START_TEST(random_is_seeded) {
     char v[64], w[64];
     parse(NET);
@@ -341,6 +369,7 @@ int main(void) {
     tcase_add_test(c, small_goldens);
     tcase_add_test(c, choice);
     tcase_add_test(c, lamp);
+    tcase_add_test(c, synflow);
     tcase_add_test(c, random_is_seeded);
     tcase_add_test(c, rules);
     tcase_add_test(c, snip);

@@ -6,73 +6,15 @@
 Reads the initializers and the masks itself and chooses again. Standard library only.
 """
 
-import ast
 import os
-import struct
 import subprocess
 import sys
 import tempfile
 import unittest
-import zipfile
+
+from mini_onnx import initializers, read_masks
 
 WAFERC, MODEL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-
-
-def fields(data):
-    """(number, value) of each field of a protobuf message; value: bytes, or an int for varints."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        key = varint()
-        if key & 7 == 0:
-            yield key >> 3, varint()
-        else:
-            size = {1: 8, 5: 4}.get(key & 7) or varint()
-            yield key >> 3, data[at:at + size]
-            at += size
-
-
-def initializers(path):
-    """name -> (dims, floats) of the float initializers with raw data."""
-    with open(path, "rb") as f:
-        graph = next(v for k, v in fields(f.read()) if k == 7)
-    found = {}
-    for number, value in fields(graph):
-        if number != 5:
-            continue
-        tensor = list(fields(value))
-        raw = next((v for k, v in tensor if k == 9), b"")
-        dims = []
-        for k, v in tensor:
-            if k == 1:
-                dims += [v] if isinstance(v, int) else list(v)
-        name = next(v for k, v in tensor if k == 8).decode()
-        found[name] = (tuple(dims), struct.unpack(f"<{len(raw) // 4}f", raw))
-    return found
-
-
-def read_masks(path):
-    """name -> (dims, bytes) of an .npz file of u1 arrays."""
-    found = {}
-    with zipfile.ZipFile(path) as z:
-        for name in z.namelist():
-            raw = z.read(name)
-            size = struct.unpack("<H", raw[8:10])[0]
-            head = ast.literal_eval(raw[10:10 + size].decode().strip())
-            assert head["descr"] in ("|u1", "u1") and not head["fortran_order"], head
-            found[name.removesuffix(".npy")] = (tuple(head["shape"]), raw[10 + size:])
-    return found
 
 
 def choose(weights, names, share, one_threshold):
