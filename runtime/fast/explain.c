@@ -46,7 +46,7 @@ static void copy_node(fast *f, uint32_t node) {
         chan *to = &e->chans[r->chan0 + l];
         unsigned port = from->set->local[l].port;
         copy_chan(e, to, local_chan(from, l));
-        uint32_t host = port == WFC_PORT_W ? from->port[0] : port == WFC_PORT_E ? from->port[1] : NONE32;
+        uint32_t host = host_behind(f, from, port);
         if (host != NONE32) to->pusher = 2 * e->nodes + host;
     }
     if (!p->info) return;

@@ -25,11 +25,11 @@ void ffilter_turn(fslot *st, const wfc_prog_route *rt) {
 }
 
 /* A queue that looks full: its PE may be behind. */
-static bool queue_can_push(worker *s, uint32_t node, frouter *r, const fchan *c) {
+static bool queue_can_push(worker *s, frouter *r, const fchan *c) {
     if (r->dozes) {
-        doze_run(&s->e, s->f, &s->e.pes[node], r, s->e.now + 1);
+        doze_run(&s->e, s->f, &s->e.pes[r->node], r, s->e.now + 1);
         if (fchan_can_push(c, time_now(s))) return true;
-        doze_end(s, &s->e.pes[node], r);
+        doze_end(s, &s->e.pes[r->node], r);
     }
     if (c->popped == time_now(s)) wake_router(s, r->place, time_now(s) + 1);
     return false;
@@ -41,13 +41,13 @@ typedef struct targets {
 } targets;
 
 /* All of them have space. */
-static inline bool can_push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, targets *to) {
+static inline bool can_push_all(worker *s, frouter *r, const fslot *st, unsigned out, targets *to) {
     for (unsigned i = 0; out; out &= out - 1, i++) {
         unsigned p = low_bit(out);
         uint32_t dst = st->dst[p];
         fchan *c = to->chan[i] = dst < DST_COLLECT ? chan_at(s->f, dst) : NULL;
         if (!c || fchan_can_push(c, time_now(s))) continue;
-        if (p != WFC_PORT_R || !queue_can_push(s, node, r, c)) return false;
+        if (p != WFC_PORT_R || !queue_can_push(s, r, c)) return false;
     }
     return true;
 }
@@ -74,36 +74,35 @@ static inline void push_link(worker *s, const frouter *r, unsigned p, fchan *c, 
     uint32_t at = time_now(s) + s->f->hop;
     s->hops++;
     if (!fchan_put(c, w.value, at << 1 | (w.when & 1))) return;
-    frouter *to = (frouter *)(void *)(s->f->records + (size_t)r->record[p] * UNIT);
+    frouter *to = record_at(s->f, r->record[p]);
     to->nonempty[c->local / 64] |= 1ull << (c->local % 64);
-    wake_router(s, place_behind(s->f, r->place, p), at);
+    wake_router(s, to->place, at);
 }
 
-static inline void push_queue(worker *s, uint32_t node, frouter *r, fchan *c, fword w) {
+static inline void push_queue(worker *s, frouter *r, fchan *c, fword w) {
     uint32_t at = time_now(s) + s->f->ramp;
     (void)fchan_put(c, w.value, at << 1 | (w.when & 1));
     r->queues |= 1u << c->local;
-    if (r->dozes && (w.when & 1)) doze_end(s, &s->e.pes[node], r);
+    if (r->dozes && (w.when & 1)) doze_end(s, &s->e.pes[r->node], r);
     if (c->count == queue_of(c)->need) wake_pe(s, r->place, at + r->dozes);
 }
 
 /* To the host, or to nowhere. */
-static void push_outside(worker *s, uint32_t node, unsigned p, uint32_t dst, fword w) {
+static void push_outside(worker *s, const frouter *r, unsigned p, uint32_t dst, fword w) {
     if (dst == NONE32)
-        sim_trap(&s->e, &s->e.pes[node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
+        sim_trap(&s->e, &s->e.pes[r->node], NONE8, 0, "a word is routed through port %c, where nothing takes it",
                  "NESWR"[p]);
     else
         fhost_collect(s, dst & ~DST_COLLECT, w.value, w.when & 1);
 }
 
-static inline void push_all(worker *s, uint32_t node, frouter *r, const fslot *st, unsigned out, const targets *to,
-                            fword w) {
+static inline void push_all(worker *s, frouter *r, const fslot *st, unsigned out, const targets *to, fword w) {
     for (unsigned i = 0; out; out &= out - 1, i++) {
         unsigned p = low_bit(out);
         if (!to->chan[i])
-            push_outside(s, node, p, st->dst[p], w);
+            push_outside(s, r, p, st->dst[p], w);
         else if (p == WFC_PORT_R)
-            push_queue(s, node, r, to->chan[i], w);
+            push_queue(s, r, to->chan[i], w);
         else
             push_link(s, r, p, to->chan[i], w);
     }
@@ -117,7 +116,7 @@ static void return_credit(worker *s, const frouter *r, unsigned port) {
         wake_pe(s, r->place, now + 1);
         return;
     }
-    uint32_t host = port == WFC_PORT_W ? r->port[0] : port == WFC_PORT_E ? r->port[1] : NONE32;
+    uint32_t host = host_behind(f, r, port);
     if (host == NONE32)
         wake_router(s, place_behind(f, r->place, port), now + 1);
     else if (f->port_at[host] > now)
@@ -142,7 +141,7 @@ static inline unsigned outputs(const frouter *r, const flocal *lo, const fchan *
 }
 
 /* Grants the head of local channel l, which is visible, if it is eligible. */
-static inline bool try_grant(worker *s, uint32_t node, frouter *r, unsigned l, fchan *c, scan *sc) {
+static inline bool try_grant(worker *s, frouter *r, unsigned l, fchan *c, scan *sc) {
     const flocal *lo = &r->set->local[l];
     const uint32_t now = time_now(s);
     fslot *st = &r->slot[lo->slot];
@@ -151,13 +150,13 @@ static inline bool try_grant(worker *s, uint32_t node, frouter *r, unsigned l, f
     if (out == 0 || (out & sc->taken) || (counted && (sc->filtered >> lo->slot & 1))) return false;
     out &= ALL_PORTS;
     targets to;
-    if (!can_push_all(s, node, r, st, out, &to)) return false;
+    if (!can_push_all(s, r, st, out, &to)) return false;
     fword w;
     bool full = fchan_take(c, now, &w);
     if (c->count == 0) r->nonempty[l / 64] &= ~(1ull << (l % 64));
     if (full) return_credit(s, r, lo->port);
-    if (s->e.opt.event_hash) hash_grant(s, node, lo->colour, &w);
-    push_all(s, node, r, st, out, &to, w);
+    if (s->e.opt.event_hash) hash_grant(s, r->node, lo->colour, &w);
+    push_all(s, r, st, out, &to, w);
     sc->taken |= out;
     if (counted) {
         sc->filtered |= 1u << lo->slot;
@@ -181,10 +180,10 @@ static void after_grant(worker *s, const frouter *r) {
 }
 
 /* Grants what it can of `heads`, a part of the scan that lies within one word of the set. */
-static void scan_heads(worker *s, uint32_t node, frouter *r, unsigned base, uint64_t heads, scan *sc) {
+static void scan_heads(worker *s, frouter *r, unsigned base, uint64_t heads, scan *sc) {
     for (; heads; heads &= heads - 1) {
         unsigned l = base + low_bit(heads);
-        if (!try_grant(s, node, r, l, local_chan(r, l), sc)) continue;
+        if (!try_grant(s, r, l, local_chan(r, l), sc)) continue;
         if (!sc->granted) r->pointer = (uint8_t)(l + 1);
         sc->granted = true;
     }
@@ -205,7 +204,7 @@ static uint64_t visible_heads(frouter *r, unsigned w, uint32_t now, uint32_t *ne
 }
 
 /* Several channels hold words: the scan of rule 5. */
-static void visit_many(worker *s, uint32_t node, frouter *r) {
+static void visit_many(worker *s, frouter *r) {
     uint32_t next = NO_TIME;
     scan sc = {0};
     uint64_t heads[2] = {visible_heads(r, 0, time_now(s), &next), 0};
@@ -213,11 +212,11 @@ static void visit_many(worker *s, uint32_t node, frouter *r) {
     unsigned pointer = r->pointer;
     if (!heads[1] && pointer < 64) {
         uint64_t behind = heads[0] & ((1ull << pointer) - 1);
-        scan_heads(s, node, r, 0, heads[0] & ~behind, &sc);
-        scan_heads(s, node, r, 0, behind, &sc);
+        scan_heads(s, r, 0, heads[0] & ~behind, &sc);
+        scan_heads(s, r, 0, behind, &sc);
     } else {
         for (unsigned pass = 0; pass < 4; pass++)
-            scan_heads(s, node, r, 64 * (pass & 1), half(heads, pass & 1, pointer, pass >= 2), &sc);
+            scan_heads(s, r, 64 * (pass & 1), half(heads, pass & 1, pointer, pass >= 2), &sc);
     }
     if (sc.granted)
         after_grant(s, r);
@@ -225,12 +224,11 @@ static void visit_many(worker *s, uint32_t node, frouter *r) {
         wake_router(s, r->place, next);
 }
 
-void frouter_visit(worker *s, uint32_t node) {
-    frouter *r = router_at(s->f, node);
+void frouter_visit(worker *s, frouter *r) {
     uint64_t m = r->nonempty[0];
     if (!(m | r->nonempty[1])) return;
     if ((m & (m - 1)) || r->nonempty[1]) {
-        visit_many(s, node, r);
+        visit_many(s, r);
         return;
     }
     unsigned l = low_bit(m);
@@ -239,7 +237,7 @@ void frouter_visit(worker *s, uint32_t node) {
     scan sc = {0};
     if (visible > time_now(s)) {
         wake_router(s, r->place, visible);
-    } else if (try_grant(s, node, r, l, c, &sc)) {
+    } else if (try_grant(s, r, l, c, &sc)) {
         r->pointer = (uint8_t)(l + 1);
         after_grant(s, r);
     }

@@ -20,6 +20,7 @@ enum {
     SLOTS = 64,          /* cycles ahead that have bits; who sleeps longer is looked at once in a while */
     BAND = 128,          /* cycles that all tiles run before the next decision */
     TILE = 64,           /* rows and columns of a tile */
+    BLOCK = 64,          /* rows and columns of places whose bits lie together */
     UNIT = 8,            /* bytes of the unit in which records are addressed */
     LATEST = 0x7ffe0000, /* last cycle: times have 31 bits, and latencies 16 */
     MAX_WORKERS = WFC_FAST_MAX_THREADS
@@ -70,21 +71,28 @@ enum { FILTER_BEFORE, FILTER_IN, FILTER_BEHIND };
 typedef struct frouter {
     uint64_t nonempty[2];
     const fset *set;
-    uint32_t place;     /* index of its bits: row * stride + column, from the box's north-west corner */
-    uint32_t port[2];   /* host port at its west, east side, NONE32 */
+    uint32_t place; /* where its bits are */
+    uint32_t node;
     uint32_t record[4]; /* the neighbours', in units */
     uint32_t queues;    /* bit per input queue that is not empty */
     uint8_t pointer;
-    bool dozes; /* the PE is behind: its cycles from `from` on have not been run (doze.c) */
-    uint16_t unused;
+    bool dozes;     /* the PE is behind: its cycles from `from` on have not been run (doze.c) */
+    uint8_t hosted; /* bit per port that leads to a host port */
+    uint8_t unused;
     uint32_t from; /* the PE has been through all cycles before this one; else 0 */
+    uint32_t spare;
     fslot slot[];
 } frouter;
 
-/* Who is due in a cycle, of 64 nodes of a row. */
+/* Who is due in a cycle, of a block's row. A place is block * BLOCK^2 + row * BLOCK + column in the block, blocks in
+ * rows from the north-west corner of the box of all nodes. */
 typedef struct due {
     uint64_t routers, pes;
 } due;
+typedef struct due_block {
+    uint64_t rows; /* bit per row in which somebody is due */
+    due row[BLOCK];
+} due_block;
 
 /* A channel that leads to an output stream, and the least time from a grant there to the grant that is collected. */
 typedef struct upstream {
@@ -103,10 +111,11 @@ typedef struct worker {
     struct fast *f;
     uint32_t index;
     uint64_t hops;
-    bool moved;            /* some router granted in this cycle */
-    bool visited;          /* somebody was due in this band */
-    uint64_t last_collect; /* cycle of the last collection */
-    uint64_t last_close;   /* cycle in which the last stream ended that did */
+    bool moved;                                       /* some router granted in this cycle */
+    bool visited;                                     /* somebody was due in this band */
+    frouter *routers[TILE * TILE], *pes[TILE * TILE]; /* who is due in this tile and cycle */
+    uint64_t last_collect;                            /* cycle of the last collection */
+    uint64_t last_close;                              /* cycle in which the last stream ended that did */
     uint64_t trap_at, extra_at;
     trap_info trap; /* the first one, at trap_at */
     wfc_sim_result result;
@@ -116,8 +125,8 @@ typedef struct fast {
     wfc_engine e; /* tables; its time is that of the band */
     unsigned char *records;
     uint32_t *record_at; /* by node, in units */
-    uint32_t *node_at;   /* by place */
-    due *bits;           /* by place / 64 and cycle % SLOTS */
+    uint32_t *record_of; /* by place, in units */
+    due_block *bits;     /* by block and cycle % SLOTS */
     fset **sets;         /* by router index, and one more: no routes */
     uint32_t *chan_place;
     uint32_t *stream_node; /* by input stream: where it enters */
@@ -126,8 +135,8 @@ typedef struct fast {
     out_path *paths;       /* by output stream */
     uint32_t queue_units, hop, ramp, to_router, port_latency;
     uint32_t x, y, width, height; /* the box of all nodes */
-    uint32_t stride;              /* places of a row, a multiple of 64 */
-    uint32_t step[4];             /* from a place to that behind port N, E, S, W */
+    uint32_t across, blocks;      /* blocks of a row, and all */
+    uint32_t leap[4];             /* from a place at a block's side N, E, S, W to that behind it */
     worker *workers;
     uint32_t worker_count;
     /* The band at hand: cycles e.now .. e.now + cycles - 1, but for those after `stop` (a trap). */
@@ -142,8 +151,11 @@ typedef struct fast {
 static inline fchan *chan_at(const fast *f, uint32_t unit) {
     return (fchan *)(void *)(f->records + (size_t)unit * UNIT);
 }
+static inline frouter *record_at(const fast *f, uint32_t unit) {
+    return (frouter *)(void *)(f->records + (size_t)unit * UNIT);
+}
 static inline frouter *router_at(const fast *f, uint32_t node) {
-    return (frouter *)(void *)(f->records + (size_t)f->record_at[node] * UNIT);
+    return record_at(f, f->record_at[node]);
 }
 static inline fchan *local_chan(frouter *r, unsigned l) {
     return (fchan *)(void *)((unsigned char *)r + (size_t)r->set->local[l].at * UNIT);
@@ -187,20 +199,39 @@ void ffilter_turn(fslot *st, const wfc_prog_route *rt);
  */
 static inline due *due_at(const fast *f, uint32_t place, uint32_t now, uint32_t at) {
     if (at - now >= SLOTS) at = now + SLOTS - 1;
-    return &f->bits[(size_t)place / 64 * SLOTS + at % SLOTS];
+    due_block *b = &f->bits[(size_t)(place / (BLOCK * BLOCK)) * SLOTS + at % SLOTS];
+    b->rows |= 1ull << place / BLOCK % BLOCK;
+    return &b->row[place / BLOCK % BLOCK];
 }
 static inline void wake_router(worker *s, uint32_t place, uint32_t at) {
-    due_at(s->f, place, time_now(s), at)->routers |= 1ull << place % 64;
+    due_at(s->f, place, time_now(s), at)->routers |= 1ull << place % BLOCK;
 }
 static inline void wake_pe(worker *s, uint32_t place, uint32_t at) {
-    due_at(s->f, place, time_now(s), at)->pes |= 1ull << place % 64;
+    due_at(s->f, place, time_now(s), at)->pes |= 1ull << place % BLOCK;
 }
-static inline uint32_t place_of(const fast *f, const wfc_prog_pe *at) {
-    return (at->y - f->y) * f->stride + (at->x - f->x);
+/* Of row y and column x of the box. */
+static inline uint32_t place_at(const fast *f, uint32_t y, uint32_t x) {
+    return (y / BLOCK * f->across + x / BLOCK) * (BLOCK * BLOCK) + y % BLOCK * BLOCK + x % BLOCK;
 }
-/* Of the place behind port N, E, S, W. */
+/* Behind port N, E, S, W. */
 static inline uint32_t place_behind(const fast *f, uint32_t place, unsigned port) {
-    return place + f->step[port];
+    static const uint32_t mask[4] = {BLOCK * (BLOCK - 1), BLOCK - 1, BLOCK * (BLOCK - 1), BLOCK - 1};
+    static const uint32_t side[4] = {0, BLOCK - 1, BLOCK * (BLOCK - 1), 0};
+    static const uint32_t step[4] = {0u - BLOCK, 1, BLOCK, 0u - 1u};
+    return place + ((place & mask[port]) == side[port] ? f->leap[port] : step[port]);
+}
+/* The host port behind a router's port, NONE32. */
+static inline uint32_t host_behind(const fast *f, const frouter *r, unsigned port) {
+    if (!(r->hosted >> port & 1)) return NONE32;
+    uint32_t row = r->place / (BLOCK * BLOCK) / f->across * BLOCK + r->place / BLOCK % BLOCK;
+    return f->port_of[port == WFC_PORT_E][row];
+}
+static inline void fetch(const void *p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
 }
 
 /* tile.c */
@@ -209,10 +240,10 @@ void band_run(worker *s);          /* its share of the band */
 uint64_t band_next(const fast *f); /* after the band: first cycle in which somebody is due, NEVER */
 
 /* fabric.c */
-void frouter_visit(worker *s, uint32_t node);
+void frouter_visit(worker *s, frouter *r);
 
 /* pe.c */
-void fpe_visit(worker *s, uint32_t node);
+void fpe_visit(worker *s, frouter *r);
 
 /* An element of 32 bits is its own 32-bit form. */
 static inline bool is_plain(const operand *o) {

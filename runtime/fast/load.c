@@ -110,25 +110,29 @@ static void find_box(fast *f) {
     f->y = y0;
     f->width = x1 - x0;
     f->height = y1 - y0;
-    f->stride = (f->width + 63u) & ~63u;
-    f->step[WFC_PORT_N] = 0u - f->stride;
-    f->step[WFC_PORT_E] = 1;
-    f->step[WFC_PORT_S] = f->stride;
-    f->step[WFC_PORT_W] = 0u - 1u;
+    f->across = (f->width + BLOCK - 1) / BLOCK;
+    f->blocks = f->across * ((f->height + BLOCK - 1) / BLOCK);
+    f->leap[WFC_PORT_E] = BLOCK * BLOCK - (BLOCK - 1);
+    f->leap[WFC_PORT_S] = f->across * BLOCK * BLOCK - BLOCK * (BLOCK - 1);
+    f->leap[WFC_PORT_W] = 0u - f->leap[WFC_PORT_E];
+    f->leap[WFC_PORT_N] = 0u - f->leap[WFC_PORT_S];
+}
+
+static uint32_t place_of(const fast *f, const wfc_prog_pe *at) {
+    return place_at(f, at->y - f->y, at->x - f->x);
 }
 
 /* The grid of places, its bits, and the host ports of its rows. */
 static wfc_status make_places(fast *f) {
     const wfc_engine *e = &f->e;
     find_box(f);
-    size_t places = (size_t)f->height * f->stride;
-    f->node_at = sim_big_calloc(places, sizeof *f->node_at);
-    f->bits = sim_big_calloc(places / 64 * SLOTS, sizeof *f->bits);
-    if (!f->node_at || !f->bits) return WFC_ERR_NO_MEMORY;
+    f->record_of = sim_big_calloc((size_t)f->blocks * BLOCK * BLOCK, sizeof *f->record_of);
+    f->bits = sim_big_calloc((size_t)f->blocks * SLOTS, sizeof *f->bits);
+    if (!f->record_of || !f->bits) return WFC_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < e->nodes; i++) {
         uint32_t place = place_of(f, &e->p->pes[i]);
-        f->node_at[place] = i;
-        if (e->pes[i].info) f->bits[(size_t)place / 64 * SLOTS].pes |= 1ull << place % 64;
+        f->record_of[place] = f->record_at[i];
+        if (e->pes[i].info) due_at(f, place, 0, 0)->pes |= 1ull << place % BLOCK;
     }
     for (unsigned side = 0; side < 2; side++) {
         f->port_of[side] = wfc_calloc((size_t)f->height + 1, sizeof(uint32_t));
@@ -166,7 +170,7 @@ static void fill_record(fast *f, uint32_t node) {
     frouter *r = router_at(f, node);
     r->set = f->sets[pp->router_index == UINT32_MAX ? f->e.p->router_count : pp->router_index];
     r->place = place_of(f, pp);
-    r->port[0] = r->port[1] = NONE32;
+    r->node = node;
     for (unsigned port = 0; port < 4; port++) {
         uint32_t other = sim_neighbour(&f->e, node, port);
         if (other != NONE32) r->record[port] = f->record_at[other];
@@ -207,7 +211,7 @@ static wfc_status bind_host(fast *f, const char **why) {
         uint32_t node = e->grid[(size_t)po->row * e->target->width + x] - 1;
         unsigned side = po->side == WFC_SIDE_WEST ? 0 : 1;
         f->port_of[side][po->row - f->y] = k;
-        router_at(f, node)->port[side] = k;
+        router_at(f, node)->hosted |= (uint8_t)WFC_PORT_BIT(side ? WFC_PORT_E : WFC_PORT_W);
         for (uint32_t i = 0; i < po->count; i++) f->stream_node[po->streams[i]] = node;
     }
     for (uint32_t i = 0; i < e->out_count; i++) {
@@ -277,7 +281,7 @@ void fast_unload(fast *f) {
     wfc_free(f->paths);
     wfc_free(f->port_of[0]);
     wfc_free(f->port_of[1]);
-    sim_big_free(f->node_at);
+    sim_big_free(f->record_of);
     sim_big_free(f->bits);
     wfc_free(f->sets);
     sim_big_free(f->records);

@@ -295,11 +295,10 @@ static inline void settle(wfc_engine *e, pe *p) {
     p->accounted = now;
 }
 
-void fpe_visit(worker *s, uint32_t node) {
+void fpe_visit(worker *s, frouter *r) {
     wfc_engine *e = &s->e;
-    pe *p = &e->pes[node];
+    pe *p = &e->pes[r->node];
     if (!p->info) return;
-    frouter *r = router_at(s->f, node);
     if (r->from > e->now) { /* its router needed it */
         wake_pe(s, r->place, time_now(s) + 1);
         return;

@@ -8,12 +8,12 @@
  * 1: the order within a cycle does not matter), and a node stays in the host's cache for TILE cycles.
  *
  * Rows of tiles are dealt to the workers. One may go on while the row before it is AHEAD tiles further on: then the two
- * are so far apart that they share neither a node nor a word of bits. */
+ * are so far apart that they share neither a node nor a block of bits. */
 #include "runtime/fast/inside.h"
 
 #include <sched.h>
 
-enum { AHEAD = 64 / TILE + 3 };
+enum { AHEAD = (BAND + BLOCK) / TILE + 1 };
 
 uint32_t band_tile_rows(const fast *f) {
     return (f->height + BAND - 1 + TILE - 1) / TILE;
@@ -43,30 +43,78 @@ static void visit_port(worker *s, unsigned side, uint32_t row) {
     if (port != NONE32 && f->port_at[port] == time_now(s)) fport_visit(s, port);
 }
 
-/* Who is due of 64 nodes in a row: routers, then PEs. */
-static void visit_word(worker *s, uint32_t base, uint64_t mask) {
+/* Takes out of the block's bits who is due in these rows and columns. */
+static void take_due(worker *s, due_block *b, const uint32_t *record_of, uint64_t rows, uint64_t columns,
+                     uint32_t counts[2]) {
     const fast *f = s->f;
-    due *d = due_at(f, base, time_now(s), time_now(s));
-    uint64_t routers = d->routers & mask, pes = d->pes & mask;
-    if (!(routers | pes)) return;
-    d->routers &= ~mask;
-    d->pes &= ~mask;
-    s->visited = true;
-    for (; routers; routers &= routers - 1) frouter_visit(s, f->node_at[base + low_bit(routers)]);
-    for (; pes; pes &= pes - 1) fpe_visit(s, f->node_at[base + low_bit(pes)]);
+    for (rows &= b->rows; rows; rows &= rows - 1) {
+        const unsigned row = low_bit(rows);
+        due *d = &b->row[row];
+        const uint64_t routers = d->routers & columns, pes = d->pes & columns;
+        d->routers ^= routers;
+        d->pes ^= pes;
+        if (!(d->routers | d->pes)) b->rows ^= 1ull << row;
+        const uint32_t *at = record_of + row * BLOCK;
+        for (uint64_t m = routers; m; m &= m - 1) s->routers[counts[0]++] = record_at(f, at[low_bit(m)]);
+        for (uint64_t m = pes; m; m &= m - 1) s->pes[counts[1]++] = record_at(f, at[low_bit(m)]);
+    }
 }
 
-static void visit_row(worker *s, uint32_t row, uint32_t lo, uint32_t hi) {
-    const fast *f = s->f;
-    const uint32_t base = row * f->stride, first = lo / 64, last = (hi - 1) / 64;
-    if (lo == 0) visit_port(s, 0, row);
-    if (hi == f->width) visit_port(s, 1, row);
-    for (uint32_t w = first; w <= last; w++) {
-        uint64_t mask = UINT64_MAX;
-        if (w == first) mask &= UINT64_MAX << lo % 64;
-        if (w == last) mask &= UINT64_MAX >> (63 - (hi - 1) % 64);
-        visit_word(s, base + 64 * w, mask);
+/* Bits [lo, hi) of the numbers from 64 * index on. */
+static uint64_t part(uint32_t index, uint32_t lo, uint32_t hi) {
+    uint64_t mask = UINT64_MAX;
+    if (lo > index * 64) mask &= UINT64_MAX << (lo - index * 64);
+    if (hi < index * 64 + 64) mask &= UINT64_MAX >> (index * 64 + 64 - hi);
+    return mask;
+}
+
+/* What a visit reads lies scattered in the host's memory, each address in what was read before; so it is fetched in
+ * stages, some visits ahead. */
+static void visit_routers(worker *s, uint32_t count) {
+    frouter **r = s->routers;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 8 < count) fetch(r[i + 8]);
+        if (i + 5 < count && r[i + 5]->nonempty[0]) {
+            fetch(&r[i + 5]->set->local[low_bit(r[i + 5]->nonempty[0])]);
+            fetch(&r[i + 5]->slot[0]);
+        }
+        if (i + 2 < count && r[i + 2]->nonempty[0]) fetch(local_chan(r[i + 2], low_bit(r[i + 2]->nonempty[0])));
+        frouter_visit(s, r[i]);
     }
+}
+
+static void visit_pes(worker *s, uint32_t count) {
+    frouter **r = s->pes;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 6 < count) fetch(r[i + 6]);
+        if (i + 3 < count) {
+            const unsigned char *p = (const unsigned char *)&s->e.pes[r[i + 3]->node];
+            for (unsigned line = 0; line < 4; line++) fetch(p + (size_t)line * HOST_LINE);
+        }
+        if (i + 1 < count) {
+            const pe *p = &s->e.pes[r[i + 1]->node];
+            for (unsigned m = p->live; m; m &= m - 1) fetch(&p->ctx[low_bit(m)]);
+        }
+        fpe_visit(s, r[i]);
+    }
+}
+
+/* All nodes of the box's columns [x0, x1) and rows [y0, y1) that are due: routers, then PEs. */
+static void visit_window(worker *s, uint32_t x0, uint32_t x1, uint32_t y0, uint32_t y1) {
+    const fast *f = s->f;
+    uint32_t counts[2] = {0, 0};
+    for (uint32_t y = y0; x0 == 0 && y < y1; y++) visit_port(s, 0, y);
+    for (uint32_t y = y0; x1 == f->width && y < y1; y++) visit_port(s, 1, y);
+    for (uint32_t j = y0 / BLOCK; j <= (y1 - 1) / BLOCK; j++)
+        for (uint32_t i = x0 / BLOCK; i <= (x1 - 1) / BLOCK; i++) {
+            const size_t block = (size_t)j * f->across + i;
+            due_block *b = &f->bits[block * SLOTS + time_now(s) % SLOTS];
+            if (b->rows)
+                take_due(s, b, f->record_of + block * (BLOCK * BLOCK), part(j, y0, y1), part(i, x0, x1), counts);
+        }
+    if (counts[0] | counts[1]) s->visited = true;
+    visit_routers(s, counts[0]);
+    visit_pes(s, counts[1]);
 }
 
 /* Keeps the first trap of the band. The tiles to come may hold an earlier one, but nothing after it is of interest. */
@@ -97,7 +145,7 @@ static void run_tile(worker *s, uint32_t column, uint32_t row) {
         if (e->now > atomic_load_explicit(&f->stop, memory_order_relaxed)) return;
         uint64_t last_moved = e->last_moved;
         s->moved = false;
-        for (uint32_t y = y0; y < y1; y++) visit_row(s, y, x0, x1);
+        visit_window(s, x0, x1, y0, y1);
         if (s->moved) {
             e->last_moved = e->now;
             sim_acted(e, e->now + 1);
@@ -127,10 +175,8 @@ uint64_t band_next(const fast *f) {
     uint64_t next = NEVER;
     for (uint32_t k = 0; k < f->e.port_count; k++)
         if (f->port_at[k] != NO_TIME && f->port_at[k] < next) next = f->port_at[k];
-    for (size_t w = 0; w < (size_t)f->height * f->stride / 64; w++)
-        for (uint32_t k = 0; k < SLOTS && from + k < next; k++) {
-            const due *d = &f->bits[w * SLOTS + (from + k) % SLOTS];
-            if (d->routers | d->pes) next = from + k;
-        }
+    for (uint32_t b = 0; b < f->blocks; b++)
+        for (uint32_t k = 0; k < SLOTS && from + k < next; k++)
+            if (f->bits[(size_t)b * SLOTS + (from + k) % SLOTS].rows) next = from + k;
     return next;
 }
