@@ -66,23 +66,19 @@ static totals count_weight(const wfc_graph *g, wfc_value w) {
     return t;
 }
 
-static wfc_status print_table(cli_context *c, const wfc_graph *g) {
-    wfc_weight_list w;
+static void print_table(const cli_context *c, const wfc_graph *g, const wfc_weight_list *w) {
     totals all = {0};
-    if (wfc_weights_find(g, &w) != WFC_OK) return wfc_fail_memory(&c->diag);
     cli_say(c, "%12s %12s  %-7s %16s %16s  %s\n", "weights", "kept", "density", "MACs", "MACs kept", "weight");
-    for (size_t k = 0; k < w.count; k++) {
-        totals t = count_weight(g, w.data[k]);
-        print_row(c, wfc_ir_node_c(g, w.data[k])->name, &t);
+    for (size_t k = 0; k < w->count; k++) {
+        totals t = count_weight(g, w->data[k]);
+        print_row(c, wfc_ir_node_c(g, w->data[k])->name, &t);
         all.weights += t.weights;
         all.kept += t.kept;
         all.macs += t.macs;
         all.macs_kept += t.macs_kept;
     }
-    if (w.count) print_row(c, "all", &all);
+    if (w->count) print_row(c, "all", &all);
     if (all.macs > 0) cli_say(c, "MAC ratio %.5f\n", all.macs_kept / all.macs);
-    wfc_vec_free(&w);
-    return WFC_OK;
 }
 
 static wfc_status write_files(cli_context *c, state *st, const char *model, const wfc_import *im) {
@@ -99,15 +95,18 @@ static wfc_status prune(cli_context *c, state *st, const char *model) {
     wfc_graph g;
     wfc_import *import = NULL;
     wfc_import_options opt = {0};
+    wfc_weight_list weights = {0};
     cli_dims_apply(&st->dims, &opt);
     wfc_graph_init(&g);
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
     st->prune.wants_tensors = st->output != NULL;
     if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, import);
+    if (s == WFC_OK && wfc_weights_find(&g, &weights) != WFC_OK) s = wfc_fail_memory(&c->diag);
     if (s == WFC_OK) s = write_files(c, st, model, import);
     cli_progress_end();
-    if (s == WFC_OK) s = print_table(c, &g);
+    if (s == WFC_OK) print_table(c, &g, &weights);
+    wfc_vec_free(&weights);
     wfc_graph_deinit(&g);
     wfc_import_destroy(import);
     return s;

@@ -1,4 +1,5 @@
 #include "cli/prune.h"
+#include "cli/recipe.h"
 #include "support/mem.h"
 #include <string.h>
 
@@ -9,6 +10,7 @@ static void append_names(wfc_buf *b, bool (*text)(unsigned i, const char **name,
 
 static wfc_status set_prune(cli_context *c, cli_prune *p, const char *value) {
     char why[WFC_PRUNE_WHY_BYTES];
+    if (p->prunes) return cli_usage_error(c, "--prune", "one pruning at a time, by --prune or by --recipe");
     p->prunes = wfc_prune_parse(value, &p->spec, why);
     if (p->prunes) return WFC_OK;
     wfc_buf names = {0};
@@ -21,10 +23,17 @@ static wfc_status set_prune(cli_context *c, cli_prune *p, const char *value) {
     return s;
 }
 
+static wfc_status set_recipe(cli_context *c, cli_prune *p, const char *path) {
+    if (p->prunes) return cli_usage_error(c, "--recipe", "one pruning at a time, by --prune or by --recipe");
+    p->prunes = true;
+    return cli_recipe_read(c, path, &p->spec);
+}
+
 wfc_status cli_prune_option(cli_context *c, cli_prune *p, int id, const char *value, bool *taken) {
     *taken = true;
     switch (id) {
     case CLI_ID_PRUNE: return set_prune(c, p, value);
+    case CLI_ID_RECIPE: return set_recipe(c, p, value);
     case CLI_ID_CALIBRATE: p->calibrate_path = value; return WFC_OK;
     case CLI_ID_GRADIENTS: p->gradients_path = value; return WFC_OK;
     case CLI_ID_MASKS: p->masks_path = value; return WFC_OK;

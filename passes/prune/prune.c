@@ -58,6 +58,8 @@ static bool rule_matches(const wfc_graph *g, const wfc_prune_rule *r, wfc_value 
 
 /* Later rules win. A rule that matches nothing is a slip of the pen. */
 static wfc_status apply_rules(wfc_pruning *p) {
+    for (uint32_t i = 0; i < p->spec->rule_count; i++)
+        for (size_t k = 0; p->spec->rules[i].only && k < p->count; k++) p->layers[k].ignored = true;
     for (uint32_t i = 0; i < p->spec->rule_count; i++) {
         const wfc_prune_rule *r = &p->spec->rules[i];
         bool matched = false;
@@ -65,7 +67,8 @@ static wfc_status apply_rules(wfc_pruning *p) {
             wfc_prune_layer *l = &p->layers[k];
             if (!rule_matches(p->g, r, l->weight)) continue;
             matched = true;
-            l->ignored |= r->ignore;
+            if (r->only) l->ignored = false;
+            if (r->ignore) l->ignored = true;
             if (!isnan(r->sparsity)) l->fixed = r->sparsity;
             if (!isnan(r->min)) l->min = r->min;
             if (!isnan(r->max)) l->max = r->max;

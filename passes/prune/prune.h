@@ -38,6 +38,7 @@ typedef struct wfc_prune_rule {
     double sparsity; /* of this layer, outside what the others share out */
     double min, max; /* bounds of what it gets */
     bool ignore;     /* left as it is, counted nowhere */
+    bool only;       /* what no such rule matches is ignored */
 } wfc_prune_rule;
 
 enum { WFC_PRUNE_MAX_LIST = 512, WFC_PRUNE_MAX_RULES = 128, WFC_PRUNE_MAX_SIDE = 1024 };

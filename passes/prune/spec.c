@@ -81,7 +81,7 @@ bool wfc_prune_set_word(wfc_prune_spec *s, const char *word) {
 /* Why the parts do not go together; NULL when they do. */
 static const char *clash(const wfc_prune_spec *s, bool scope_said) {
     bool solves = s->criterion->solve != NULL, by_rule = false;
-    for (uint32_t i = 0; i < s->rule_count; i++) by_rule |= !s->rules[i].ignore;
+    for (uint32_t i = 0; i < s->rule_count; i++) by_rule |= !s->rules[i].ignore && !s->rules[i].only;
     if (s->of && (scope_said || s->distribution || s->block_rows || by_rule))
         return "N:M says by itself how many go, and where: it takes no scope, distribution, block or sparsity of a "
                "layer";

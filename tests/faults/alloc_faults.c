@@ -44,6 +44,7 @@ static const command commands[] = {
     {"opt", "opt net.wir", false, true},
     {"dis", "dis in/tiny.wafer", false, true},
     {"plan", "plan tiny.onnx", false, true},
+    {"prune", "prune model.onnx -o out/pruned.onnx --masks out/masks.npz --recipe recipe.yaml -q", false, false},
 };
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -284,6 +285,9 @@ static void write_models(void) {
     mb_free(m);
     FILE *f = fopen("net.wir", "w");
     if (!f || fputs(ir_text, f) < 0 || fclose(f)) die("net.wir");
+    f = fopen("recipe.yaml", "w");
+    if (!f || fputs("sparsity: {init_method: lamp, sparsity: .5, ignore: conv}\n", f) < 0 || fclose(f))
+        die("recipe.yaml");
     write_npy("x.npy", "1, 1, 8, 8", 64);
     write_npy("x4.npy", "1, 4", 4);
 }

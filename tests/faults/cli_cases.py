@@ -277,7 +277,8 @@ def usage_cases():
             (["prune", "tiny.onnx", *OUT, "--prune", "snip:.5"], "--gradients FILE.npz"),
             (["prune", "tiny.onnx", *OUT, "--prune", "snip:.5", "--gradients", "random"], "random"),
             (["prune", "tiny.onnx", *OUT, "--prune", "lamp:.5", "--calibrate", "random"], "does not read this file"),
-            (["prune", "random", *OUT, "--prune", "lamp:.5"], "random")):
+            (["prune", "random", *OUT, "--prune", "lamp:.5"], "random"), (["prune", "tiny.onnx", *OUT, "--recipe", "random"], "random"),
+            (["prune", "tiny.onnx", *OUT, "--recipe", "empty"], "expected a mapping 'sparsity'")):
         yield Case("usage: waferc " + " ".join(args), args, 2, fragment)
     for command in COMMANDS:
         yield Case(f"{command} --help", [command, "--help"], 0, f"Usage: waferc {command}")

@@ -300,9 +300,10 @@ START_TEST(random_is_seeded) {
 END_TEST
 
 START_TEST(rules) {
-    static const wfc_prune_rule ignore_first = {"fir*", NAN, NAN, NAN, true}, own = {"w", .5, NAN, NAN, false},
-                                least = {"second", NAN, .5, NAN, false}, most = {"first", NAN, NAN, .25, false},
-                                slip = {"third", NAN, NAN, NAN, true};
+    static const wfc_prune_rule ignore_first = {"fir*", NAN, NAN, NAN, true, false},
+                                own = {"w", .5, NAN, NAN, false, false}, least = {"second", NAN, .5, NAN, false, false},
+                                most = {"first", NAN, NAN, .25, false, false},
+                                slip = {"third", NAN, NAN, NAN, true, false};
     parse(NET);
     ck_assert_int_eq(prune_with("magnitude:.5:global", &ignore_first, 1), WFC_OK);
     ck_assert_str_eq(mask_text("v"), "111111110111"); /* as it was */
@@ -323,7 +324,7 @@ START_TEST(rules) {
     ck_assert_int_eq(prune_with("magnitude:.5", &slip, 1), WFC_ERR_INPUT);
     ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0288");
     parse(NET);
-    wfc_prune_rule both[] = {most, {"second", NAN, NAN, .1, false}};
+    wfc_prune_rule both[] = {most, {"second", NAN, NAN, .1, false, false}};
     ck_assert_int_eq(prune_with("magnitude:.9:global", both, 2), WFC_ERR_INPUT);
     ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0285");
     parse(NET);
