@@ -27,6 +27,8 @@ static double slowest(const wfc_be *be) {
 typedef struct attempt {
     unsigned method;
     uint32_t y, h;
+    double beat;    /* cycles of the best attempt before; INFINITY: none */
+    double promise; /* of the last plan, whether or not it fitted */
     bool fits;
     double cycles;                          /* of the slowest layer or adapter */
     double target, wish, longer;            /* be->target_cycles, wish_cycles, adapter_cycles with it */
@@ -90,6 +92,11 @@ static uint32_t relay_columns(const wfc_be *be) {
     return n;
 }
 
+/* Adapters as made only add to what a plan promises, and the next round knows what they took. */
+static bool hopeless(const attempt *a) {
+    return a->promise > a->beat;
+}
+
 /* Plans, makes the adapters, and plans again with what they took; keeps the best that fits. Columns are left free for
  * relays, and for what is missing even so. *least: the fewest columns that were needed. A plan that fails for its
  * reserve says nothing about the model. */
@@ -110,7 +117,9 @@ static wfc_status plan_rounds(wfc_be *be, attempt *a, narrowest *least) {
             continue;
         }
         WFC_TRY(s);
+        a->promise = be->target_cycles;
         if (a->fits && be->target_cycles >= 0.995 * a->cycles) return WFC_OK; /* no better can come of it */
+        if (round && hopeless(a)) return WFC_OK;
         WFC_TRY(wfc_be_make_streams(be));
         WFC_TRY(wfc_be_floor_place(be, be->floor, &columns));
         WFC_TRY(learn(be));
@@ -158,6 +167,7 @@ static wfc_status try_place(wfc_be *be, attempt *a) {
     for (unsigned step = 0; step < 16; step++) {
         WFC_TRY(plan_rounds(be, a, &least));
         if (a->fits) return make_again(be, a);
+        if (hopeless(a)) break;
         for (size_t i = 0; i < be->adapters.count && step == 0; i++) {
             if (be->adapters.data[i].predicted_cycles > be->adapter_cycles)
                 be->adapter_cycles = be->adapters.data[i].predicted_cycles;
@@ -199,7 +209,7 @@ static wfc_status try_methods(wfc_be *be, uint32_t y, uint32_t h, bool tell, sea
     wfc_status failure = WFC_OK;
     wfc_diag *diag = be->diag;
     for (unsigned i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++) {
-        attempt a = {.method = ORDER[i], .y = y, .h = h};
+        attempt a = {.method = ORDER[i], .y = y, .h = h, .beat = s->best.h ? s->best.cycles : INFINITY};
         if (!(place & 1u << a.method)) continue;
         /* Where none fits, one message is enough: that of slabs, which come last, or of the only method. */
         bool last = a.method == WFC_BE_TREE_SLABS || place == 1u << a.method;
@@ -241,11 +251,10 @@ wfc_status wfc_be_choose_place(wfc_be *be) {
     WFC_TRY(try_methods(be, y, h, true, &s));
     if (!be->opt->random_splits) WFC_TRY(try_fewer_rows(be, y, h, &s));
     if (s.best.method != s.last.method || s.best.h != s.last.h) WFC_TRY(make_again(be, &s.best));
-    wfc_diag_add(
-        be->diag, WFC_NOTE, "WFC-N7043", be->g->name,
-        "floorplan: %s at %.0f cycles (slabs %.0f, metis %.0f, rows %.0f; 0: not tried or does not fit), %u of "
-        "%u rows. %s",
-        wfc_be_tree_method_name((wfc_be_tree_method)s.best.method), s.best.cycles, s.cycles[WFC_BE_TREE_SLABS],
-        s.cycles[WFC_BE_TREE_METIS], s.cycles[WFC_BE_TREE_ROWS], s.best.h, h, be->floor->tree.report);
+    wfc_diag_add(be->diag, WFC_NOTE, "WFC-N7043", be->g->name,
+                 "floorplan: %s at %.0f cycles (slabs %.0f, metis %.0f, rows %.0f; 0: not tried, or nothing that fits "
+                 "and is better), %u of %u rows. %s",
+                 wfc_be_tree_method_name((wfc_be_tree_method)s.best.method), s.best.cycles, s.cycles[WFC_BE_TREE_SLABS],
+                 s.cycles[WFC_BE_TREE_METIS], s.cycles[WFC_BE_TREE_ROWS], s.best.h, h, be->floor->tree.report);
     return WFC_OK;
 }

@@ -185,7 +185,7 @@ function resize() {
   canvas.height = Math.round(box.height * ratio);
   if (view.fitted) fit(view.fitted, true);
   clampView();
-  redraw();
+  drawMap(); // at once: a canvas whose size was set is blank, and the page is painted after this
 }
 
 function startMap() {
