@@ -101,6 +101,7 @@ static wfc_status prune(cli_context *c, state *st, const char *model) {
     cli_stage(c, "reading the model");
     wfc_status s = wfc_import_onnx(model, &opt, &c->diag, &g, &import);
     st->prune.wants_tensors = st->output != NULL;
+    st->prune.keep_shapes = true; /* those of the file */
     if (s == WFC_OK) s = cli_prune_run(c, &st->prune, &g, import);
     if (s == WFC_OK && wfc_weights_find(&g, &weights) != WFC_OK) s = wfc_fail_memory(&c->diag);
     if (s == WFC_OK) s = write_files(c, st, model, import);

@@ -135,6 +135,13 @@ static wfc_status prune(cli_context *c, const cli_prune *p, wfc_graph *g) {
     return s;
 }
 
+static wfc_status shrink(cli_context *c, wfc_graph *g) {
+    uint32_t removed;
+    WFC_TRY(wfc_prune_shrink(g, &c->diag, &removed));
+    wfc_diag_add(&c->diag, WFC_NOTE, "WFC-N0289", "", "%u channels are removed", removed);
+    return WFC_OK;
+}
+
 wfc_status cli_prune_run(cli_context *c, cli_prune *p, wfc_graph *g, const wfc_import *im) {
     char why[WFC_PRUNE_WHY_BYTES];
     origin_list origins = {0};
@@ -146,6 +153,7 @@ wfc_status cli_prune_run(cli_context *c, cli_prune *p, wfc_graph *g, const wfc_i
     wfc_status s = results ? find_origins(c, g, &origins) : WFC_OK;
     if (s == WFC_OK) s = prune(c, p, g);
     if (s == WFC_OK && results) s = add_results(c, p, g, im, &origins);
+    if (s == WFC_OK && p->spec.filters && !p->keep_shapes) s = shrink(c, g);
     wfc_vec_free(&origins);
     return s;
 }

@@ -21,6 +21,7 @@ typedef struct cli_prune {
     wfc_prune_spec spec;
     bool prunes;
     const char *masks_path, *calibrate_path, *gradients_path;
+    bool keep_shapes;                /* set before cli_prune_run: channels without a use stay as zeros */
     bool wants_tensors;              /* set before cli_prune_run: fill `tensors` */
     wfc_tensor_list masks;           /* u8, by name: filled by cli_prune_run when masks_path is set */
     WFC_VEC(wfc_new_tensor) tensors; /* the pruned weights; they borrow from graph and import */

@@ -172,13 +172,17 @@ static wfc_status set_structure(recipe *r, const yaml_node_t *n, const char *key
     (void)rule;
     WFC_TRY(scalar(r, n, key, &text));
     if (strcmp(text, "unstructured") == 0) return WFC_OK;
+    if (strcmp(text, "filter") == 0 || strcmp(text, "channel") == 0) {
+        r->spec->filters = true;
+        return WFC_OK;
+    }
     if (strncmp(text, "block_", 6) == 0) {
         char word[40];
         snprintf(word, sizeof word, "block=%.30s", text + 6);
         if (wfc_prune_set_word(r->spec, word)) return WFC_OK;
     }
     if (strchr(text, ':') && wfc_prune_set_sparsity(r->spec, text)) return WFC_OK;
-    return bad(r, n, "mask_structure: '%.60s' is none of unstructured, block_RxC and N:M", text);
+    return bad(r, n, "mask_structure: '%.60s' is none of unstructured, filter, channel, block_RxC and N:M", text);
 }
 
 static wfc_status set_filter(recipe *r, const yaml_node_t *n, const char *key, wfc_prune_rule *rule) {

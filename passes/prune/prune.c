@@ -177,7 +177,7 @@ static wfc_status prune(wfc_pruning *p) {
     if (c->solve) return c->solve(p);
     for (uint32_t r = 1; r <= p->spec->rounds; r++) {
         WFC_TRY(c->score(p));
-        WFC_TRY(wfc_prune_select(p, (double)r / p->spec->rounds));
+        WFC_TRY(p->spec->filters ? wfc_prune_select_filters(p) : wfc_prune_select(p, (double)r / p->spec->rounds));
     }
     return WFC_OK;
 }
@@ -190,6 +190,17 @@ wfc_status wfc_prune(wfc_graph *g, const wfc_prune_spec *spec, const wfc_prune_d
     if (computed) WFC_TRY(wfc_pass_fold.run(g, diag));
     wfc_status s = prune(&p);
     for (size_t k = 0; k < p.count; k++) wfc_free(p.layers[k].scores);
+    wfc_free(p.layers);
+    return s == WFC_ERR_NO_MEMORY ? wfc_fail_memory(diag) : s;
+}
+
+wfc_status wfc_prune_shrink(wfc_graph *g, wfc_diag *diag, uint32_t *out_removed) {
+    static const wfc_prune_data none = {0};
+    wfc_pruning p = {.g = g, .data = &none, .diag = diag};
+    wfc_status s = find_layers(&p);
+    for (size_t k = 0; k < p.count; k++) /* to be read only */
+        p.layers[k].bytes = (uint8_t *)(uintptr_t)wfc_ir_node_c(g, p.layers[k].weight)->u.konst.data.bytes;
+    if (s == WFC_OK) s = wfc_prune_remove_unread(&p, out_removed);
     wfc_free(p.layers);
     return s == WFC_ERR_NO_MEMORY ? wfc_fail_memory(diag) : s;
 }

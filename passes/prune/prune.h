@@ -49,6 +49,7 @@ typedef struct wfc_prune_spec {
     double sparsity;                    /* in [0, 1) */
     uint32_t keep, of;                  /* N:M: `keep` of each `of` consecutive input channels stay; 0: not so */
     uint32_t block_rows, block_columns; /* outputs x input channels that go or stay together; 0: not so */
+    bool filters;                       /* whole channels go or stay */
     uint64_t seed;                      /* of random scores */
     uint32_t rounds;                    /* of an iterative criterion */
     uint32_t list_count, rule_count;
@@ -63,7 +64,8 @@ bool wfc_prune_parse(const char *text, wfc_prune_spec *out, char why[WFC_PRUNE_W
  * together. */
 void wfc_prune_begin(wfc_prune_spec *s);
 bool wfc_prune_set_criterion(wfc_prune_spec *s, const char *name);
-bool wfc_prune_set_word(wfc_prune_spec *s, const char *word);     /* scope, distribution, block=RxC, seed=, rounds= */
+bool wfc_prune_set_word(wfc_prune_spec *s,
+                        const char *word); /* scope, distribution, block=RxC, filter, seed=, rounds= */
 bool wfc_prune_set_sparsity(wfc_prune_spec *s, const char *text); /* "0.9", ".5,.9,0" by layer, "2:4" */
 bool wfc_prune_finish(wfc_prune_spec *s, char why[WFC_PRUNE_WHY_BYTES]);
 /* What the criterion reads beside the weights. */
@@ -87,5 +89,11 @@ typedef struct wfc_prune_data {
  * missing or does not fit (WFC-E0286); WFC_ERR_UNSUPPORTED for nets the criterion is not defined on (WFC-E0287). After
  * an error the weights are good for nothing. */
 WFC_MUST_USE wfc_status wfc_prune(wfc_graph *g, const wfc_prune_spec *spec, const wfc_prune_data *data, wfc_diag *diag);
+
+/* Channels whose every reader is a weight with zeros for them are removed: all shapes, index spaces, constants and
+ * masks they are in become smaller. What the graph computes stays, bit by bit where all is finite. Sets of channels
+ * that are seen from outside, reshaped, or summed over otherwise stay, and of each set at least one. For what wfc_prune
+ * made of `filter`, and for any other such zeros. */
+WFC_MUST_USE wfc_status wfc_prune_shrink(wfc_graph *g, wfc_diag *diag, uint32_t *out_removed);
 
 #endif

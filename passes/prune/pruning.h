@@ -52,6 +52,10 @@ uint64_t wfc_prune_count(double share, uint64_t n);
  * 1 - (1 - S)^(part) / S: `part` in (0, 1] of an exponential schedule. threshold.c */
 WFC_MUST_USE wfc_status wfc_prune_select(wfc_pruning *p, double part);
 
+/* The same for whole channels (spec->filters), to the spec's sparsity of each set of tied ones. filters.c */
+WFC_MUST_USE wfc_status wfc_prune_select_filters(wfc_pruning *p);
+WFC_MUST_USE wfc_status wfc_prune_remove_unread(wfc_pruning *p, uint32_t *out_removed);
+
 /* The criteria, each in its file. */
 wfc_status wfc_prune_score_magnitude(wfc_pruning *p), wfc_prune_score_lamp(wfc_pruning *p),
     wfc_prune_score_random(wfc_pruning *p), wfc_prune_score_snip(wfc_pruning *p),

@@ -64,6 +64,7 @@ bool wfc_prune_set_word(wfc_prune_spec *s, const char *word) {
     for (unsigned i = 0; i < SCOPE_UNSAID; i++)
         if (strcmp(word, scope_names[i]) == 0) return s->scope = (wfc_prune_scope)i, true;
     if (wfc_prune_distribution_find(word)) return s->distribution = wfc_prune_distribution_find(word), true;
+    if (strcmp(word, "filter") == 0) return s->filters = true, true;
     if (strncmp(word, "seed=", 5) == 0) return parse_count(word + 5, '\0', UINT64_MAX, &s->seed, NULL);
     if (strncmp(word, "rounds=", 7) == 0) {
         if (!parse_count(word + 7, '\0', ROUNDS_MAX, &a, NULL) || a == 0) return false;
@@ -90,20 +91,25 @@ static const char *clash(const wfc_prune_spec *s, bool scope_said) {
                "list";
     if (s->list_count && s->distribution) return "a list says each layer's sparsity: it takes no distribution";
     if (s->block_rows && s->scope == WFC_PRUNE_ROW) return "blocks are compared by layer or over all, not by row";
-    if (solves && (s->block_rows || s->scope != WFC_PRUNE_LAYER))
+    if (s->filters &&
+        (scope_said || s->distribution || s->list_count || s->of || s->block_rows || by_rule || s->rounds))
+        return "filter removes the same share of each set of channels: it takes no scope, distribution, list, other "
+               "structure, rounds or sparsity of a layer";
+    if (solves && (s->filters || s->block_rows || s->scope != WFC_PRUNE_LAYER))
         return "this criterion chooses within a layer as it corrects the rest: it takes scope layer, and no blocks";
     if (s->rounds && !s->criterion->rounds) return "this criterion has no rounds";
     return NULL;
 }
 
 bool wfc_prune_finish(wfc_prune_spec *s, char why[WFC_PRUNE_WHY_BYTES]) {
-    bool said = s->scope != (wfc_prune_scope)SCOPE_UNSAID, layers = s->distribution || s->list_count || s->of;
+    bool said = s->scope != (wfc_prune_scope)SCOPE_UNSAID,
+         layers = s->distribution || s->list_count || s->of || s->filters;
     if (!s->criterion) return snprintf(why, WFC_PRUNE_WHY_BYTES, "it names no criterion"), false;
     if (!said) s->scope = layers ? WFC_PRUNE_LAYER : s->criterion->scope;
     const char *text = clash(s, said);
     if (text) return snprintf(why, WFC_PRUNE_WHY_BYTES, "%s", text), false;
     if (s->scope != WFC_PRUNE_GLOBAL && !s->distribution) s->distribution = wfc_prune_distribution_find("uniform");
-    if (!s->rounds) s->rounds = s->criterion->rounds ? s->criterion->rounds : 1;
+    if (!s->rounds) s->rounds = s->criterion->rounds && !s->filters ? s->criterion->rounds : 1;
     return true;
 }
 
@@ -126,7 +132,7 @@ static bool parse_parts(char *text, wfc_prune_spec *out, char why[WFC_PRUNE_WHY_
                    false;
         if (!first && !wfc_prune_set_word(out, next))
             return snprintf(why, WFC_PRUNE_WHY_BYTES,
-                            "'%.60s' is no scope, distribution, block=RxC, seed=N or rounds=N", next),
+                            "'%.60s' is no scope, distribution, block=RxC, filter, seed=N or rounds=N", next),
                    false;
         next = colon ? colon + 1 : NULL;
         colon = next ? strchr(next, ':') : NULL;

@@ -85,7 +85,10 @@ START_TEST(spec) {
                                       "magnitude:.5,.5:erk",
                                       "magnitude:.5,.5:global",
                                       "magnitude:.5:rounds=3",
-                                      "magnitude:2:2000"};
+                                      "magnitude:2:2000",
+                                      "magnitude:.5:filter:global",
+                                      "sparsegpt:.5:filter",
+                                      "magnitude:2:4:filter"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         strcpy(why, "");
         ck_assert_msg(!wfc_prune_parse(bad[i], &s, why), "%s", bad[i]);
@@ -333,6 +336,53 @@ START_TEST(rules) {
 }
 END_TEST
 
+/* ---- Channels ---- */
+
+/* h and the sum s are tied, t is free; x and y are seen from outside. */
+#define RESIDUAL                                                                                                       \
+    GRAPH("  input %x : f32[1,2]\n"                                                                                    \
+          "  const %v : f32[2,4] = {1,9,2,8,1,9,2,8}\n  const %b : f32[4] = {5,6,7,8}\n"                               \
+          "  const %w : f32[4,3] = {1,3,2,4,6,5,1,3,2,4,6,5}\n"                                                        \
+          "  const %u : f32[3,4] = {1,2,30,4,5,6,70,8,9,1,20,3}\n"                                                     \
+          "  const %z : f32[4,2] = {1,2,3,4,5,6,7,8}\n"                                                                \
+          "  %g = contract(%x, %v) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=2\"} : f32[1,4]\n"                      \
+          "  %h = map(%g, %b) {\"max(add(a,b),0)\"} : f32[1,4]\n"                                                      \
+          "  %t = contract(%h, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=4\"} : f32[1,3]\n"                      \
+          "  %r = contract(%t, %u) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=3\"} : f32[1,4]\n"                      \
+          "  %s = map(%r, %h) {\"add(a,b)\"} : f32[1,4]\n"                                                             \
+          "  %y = contract(%s, %z) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=4\"} : f32[1,2]\n  output %y\n")
+
+/* Of h, r, s: columns of v and u together 17, 27, 124, 31; of t: columns of w 10, 18, 14. */
+START_TEST(filters) {
+    uint32_t removed;
+    parse(RESIDUAL);
+    ck_assert_int_eq(prune_with("magnitude:.5:filter", NULL, 0), WFC_OK);
+    ck_assert_str_eq(mask_text("v"), "00110011");
+    ck_assert_str_eq(mask_text("u"), "000000110000"); /* of 3 channels round(1.5) go, and the two of 4 */
+    ck_assert_str_eq(mask_text("w"), "000000010010");
+    ck_assert_str_eq(mask_text("z"), "00001111");
+    ck_assert_int_eq(wfc_prune_shrink(&g, &d, &removed), WFC_OK);
+    ck_assert_uint_eq(removed, 4);
+    ck_assert_int_eq(wfc_ir_verify(&g, &d), WFC_OK);
+    const wfc_shape *b = &wfc_ir_node_c(&g, wfc_ir_find(&g, "b"))->shape;
+    const wfc_shape *w = &wfc_ir_node_c(&g, wfc_ir_find(&g, "w"))->shape;
+    ck_assert(b->dims[0] == 2 && w->dims[0] == 2 && w->dims[1] == 1);
+    const wfc_node *n = wfc_ir_node_c(&g, wfc_ir_find(&g, "b"));
+    ck_assert(wfc_dtype_get(WFC_F32, n->u.konst.data.bytes, 0) == 7);
+    ck_assert_str_eq(mask_text("z"), "1111");
+    ck_assert_int_eq(wfc_prune_shrink(&g, &d, &removed), WFC_OK);
+    ck_assert_uint_eq(removed, 0);
+    static const wfc_prune_rule keep_z = {"z", NAN, NAN, NAN, true, false};
+    parse(RESIDUAL);
+    ck_assert_int_eq(prune_with("magnitude:.5:filter", &keep_z, 1), WFC_OK);
+    ck_assert_str_eq(mask_text("v"), "11111111");
+    ck_assert_str_eq(mask_text("u"), "000011110000");
+    parse(GRAPH("  input %x : f32[1,2]\n  const %w : f32[2,2] = {1,2,3,4}\n"
+                "  %y = contract(%x, %w) {out=\"n k\", a=\"n c\", b=\"c k\", red=\"c=2\"} : f32[1,2]\n  output %y\n"));
+    ck_assert_int_eq(prune_with("magnitude:.5:filter", NULL, 0), WFC_ERR_UNSUPPORTED);
+}
+END_TEST
+
 /* ---- SNIP ---- */
 
 static const wfc_tensor *gradient(void *ctx, const wfc_node *w) {
@@ -373,6 +423,7 @@ int main(void) {
     tcase_add_test(c, synflow);
     tcase_add_test(c, random_is_seeded);
     tcase_add_test(c, rules);
+    tcase_add_test(c, filters);
     tcase_add_test(c, snip);
     suite_add_tcase(s, c);
     return unit_run(s);

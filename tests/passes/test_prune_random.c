@@ -164,6 +164,51 @@ static void check(uint64_t seed, const char *how, tally *t) {
     wfc_diag_deinit(&d);
 }
 
+/* Channels that nobody reads are removed: fewer elements, the same values bit by bit, and all passes still take it. */
+static void check_shrink(uint64_t seed, tally *t) {
+    static const char *const clean[] = {"fold", "identity", NULL};
+    random_graph_options opt = {.smooth = true, .no_exact_ops = true, .batch = (uint32_t)(seed % 2)};
+    wfc_graph g;
+    wfc_diag d;
+    wfc_prune_spec spec;
+    char why[WFC_PRUNE_WHY_BYTES];
+    data given = {0};
+    wfc_tensor a[4] = {{0}}, b[4] = {{0}};
+    uint32_t removed = 0;
+    wfc_diag_init(&d);
+    wfc_status s = random_graph(seed, &opt, &d, &g);
+    if (s == WFC_OK) s = wfc_pass_run(&g, clean, &d, NULL, NULL);
+    bool ok = s == WFC_OK && wfc_prune_parse("magnitude:.5:filter", &spec, why);
+    if (ok) s = wfc_prune(&g, &spec, NULL, &d);
+    if (ok && s == WFC_ERR_UNSUPPORTED) {
+        t->refused++;
+    } else if (ok) {
+        t->graphs++;
+        if (s == WFC_OK) s = data_init(&given, seed, &g);
+        if (s == WFC_OK) s = wfc_ir_eval(&g, given.inputs, given.given.input_count, &d, a);
+        if (s == WFC_OK) s = wfc_prune_shrink(&g, &d, &removed);
+        if (s == WFC_OK) s = wfc_ir_eval(&g, given.inputs, given.given.input_count, &d, b);
+        ok = s == WFC_OK;
+        for (size_t i = 0; ok && i < g.outputs.count; i++) ok = tensors_bit_equal(&a[i], &b[i]);
+        ok = ok && wfc_pass_run(&g, wfc_pass_default_pipeline(), &d, NULL, NULL) == WFC_OK;
+        t->pruned += removed > 0;
+    }
+    if (!ok) {
+        char *text = graph_text(&g);
+        fprintf(stderr, "seed %llu, shrink: status %d\n%s", (unsigned long long)seed, (int)s, text ? text : "");
+        for (size_t i = 0; i < d.count; i++) fprintf(stderr, "%s %s\n", d.items[i].code, d.items[i].text);
+        free(text);
+        t->failed++;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        wfc_tensor_deinit(&a[i]);
+        wfc_tensor_deinit(&b[i]);
+    }
+    data_deinit(&given);
+    wfc_graph_deinit(&g);
+    wfc_diag_deinit(&d);
+}
+
 int main(int argc, char **argv) {
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, count = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
     unsigned failed = 0;
@@ -174,5 +219,9 @@ int main(int argc, char **argv) {
         failed += t.failed + (t.pruned * 4 < t.graphs - t.refused) +
                   (t.refused * 3 > t.graphs * 2); /* a method that changes nothing tests nothing */
     }
+    tally t = {0};
+    for (uint64_t s = 0; s < 10 * count && t.failed < 3; s++) check_shrink(first + s, &t);
+    printf("%-30s graphs %u shrunk %u refused %u failed %u\n", "filter", t.graphs, t.pruned, t.refused, t.failed);
+    failed += t.failed + (t.pruned < count / 20);
     return failed ? 1 : 0;
 }

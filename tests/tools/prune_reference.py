@@ -54,7 +54,7 @@ class Net:
             if node.op in ("Conv", "Gemm"):
                 columns, space = (patches(a[0], node, a[1].shape) if node.op == "Conv" else (a[0][:, None, None, :], None))
                 watch(node.inputs[1], columns)
-                y = np.einsum("ngpc,grc->ngrp", columns, matrix(a[1], node)).astype(dtype).astype(float)
+                y = (columns @ matrix(a[1], node).transpose(0, 2, 1)).transpose(0, 1, 3, 2).astype(dtype).astype(float)
                 y = y.reshape(len(x), a[1].shape[0], *(space or ()))
                 y = y + a[2].reshape(-1, *(1, 1) if space else ())
             elif node.op == "Mul":

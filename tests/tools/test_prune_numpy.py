@@ -156,6 +156,38 @@ class Compare(unittest.TestCase):
                     np.testing.assert_array_equal(masks[n], want.astype(np.float32) != 0)
                     np.testing.assert_allclose(weights[n], want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
 
+    def test_filter(self):
+        """A chain: a unit goes with the weights that make it and those that read it, the last layer's outputs stay."""
+        net = self.nets["mlp-fashion"]
+        masks, _ = self.prune("mlp-fashion", "magnitude:0.3:filter")
+        want = {n: np.ones(net.init[n].shape, dtype=bool) for n in net.weights}
+        for made, read in zip(net.weights, net.weights[1:]):
+            norm = np.abs(net.init[made].astype(np.float64)).sum(axis=1)
+            gone = ~ref.first_lowest(norm, ref.rounded(.3, norm.size))
+            want[made][gone] = False
+            want[read][:, gone] = False
+        for n in net.weights:
+            np.testing.assert_array_equal(masks[n], want[n] & (net.init[n] != 0))
+
+    def test_filters_are_removed(self):
+        """On the wafer without these channels: what numpy makes of the file with zeros for them."""
+        how = ("--prune", "magnitude:0.5:filter")
+        self.prune("resnet-fashion", how[1])
+        x, out = images()[:1], os.path.join(self.folder.name, "y.npz")
+        net = ref.Net(os.path.join(self.folder.name, "out.onnx"))
+        want = net.run(x)[net.nodes[-1].outputs[0]]
+        program, one = (os.path.join(self.folder.name, f) for f in ("p.wafer", "one.npz"))
+        np.savez(one, image=x)
+        said = ""
+        for args in (("compile", "-v", self.model("resnet-fashion"), "-o", program, *how),
+                     ("run", program, "--input", one, "-o", out)):
+            done = subprocess.run([WAFERC, *args], capture_output=True, text=True, timeout=600, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said += done.stderr
+        self.assertIn("WFC-N0289]: 112 channels are removed", said)
+        got = next(iter(np.load(out).values())).reshape(want.shape)
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-4 * np.abs(want).max())
+
     def test_errors(self):
         def refused(name, *options):
             done = subprocess.run([WAFERC, "prune", self.model(name), "--masks", os.path.join(self.folder.name, "no.npz"),
