@@ -9,18 +9,10 @@ typedef struct scan {
     bool granted;
 } scan;
 
-/* Read as seldom as can be: unlike the record it is somewhere else for each set. */
-static const wfc_prog_route *route_of(const frouter *r, const flocal *lo) {
-    return r->set->set->slots[lo->slot].route;
-}
-
-void ffilter_turn(fslot *st, const wfc_prog_route *rt) {
-    uint32_t lo = rt->filter_lo < rt->filter_period ? rt->filter_lo : rt->filter_period;
-    uint32_t hi = rt->filter_hi < rt->filter_period ? rt->filter_hi : rt->filter_period;
-    uint32_t length[3] = {lo, hi > lo ? hi - lo : 0, rt->filter_period - (hi > lo ? hi : lo)};
+void ffilter_turn(fslot *st, const flocal *lo) {
     do {
         st->filter_part = st->filter_part == FILTER_BEHIND ? FILTER_BEFORE : (uint8_t)(st->filter_part + 1);
-        st->filter_left = length[st->filter_part];
+        st->filter_left = lo->filter_length[st->filter_part];
     } while (st->filter_left == 0);
 }
 
@@ -52,14 +44,14 @@ static inline bool can_push_all(worker *s, frouter *r, const fslot *st, unsigned
     return true;
 }
 
-static void apply_command(fslot *st, const wfc_prog_route *rt, uint32_t payload, unsigned port, uint32_t now) {
-    unsigned command = port == WFC_PORT_R ? payload & 3 : payload >> 2 & 3;
+static void apply_command(fslot *st, const flocal *lo, uint32_t payload, uint32_t now) {
+    unsigned command = lo->port == WFC_PORT_R ? payload & 3 : payload >> 2 & 3;
     if (st->changed != now) st->before = st->position;
     st->changed = now;
     if (command == WFC_CTL_ADVANCE)
-        st->position = (uint8_t)(st->position + 1 >= rt->positions ? 0 : st->position + 1);
+        st->position = (uint8_t)(st->position + 1 >= lo->positions ? 0 : st->position + 1);
     else if (command == WFC_CTL_RESET)
-        st->position = rt->initial;
+        st->position = lo->initial;
 }
 
 static void hash_grant(worker *s, uint32_t node, unsigned colour, const fword *w) {
@@ -160,9 +152,9 @@ static inline bool try_grant(worker *s, frouter *r, unsigned l, fchan *c, scan *
     sc->taken |= out;
     if (counted) {
         sc->filtered |= 1u << lo->slot;
-        if (--st->filter_left == 0) ffilter_turn(st, route_of(r, lo));
+        if (--st->filter_left == 0) ffilter_turn(st, lo);
     }
-    if ((w.when & 1) && !lo->plain) apply_command(st, route_of(r, lo), w.value, lo->port, now);
+    if ((w.when & 1) && !lo->plain) apply_command(st, lo, w.value, now);
     return true;
 }
 

@@ -46,10 +46,11 @@ typedef struct fqueue {
 /* A route set in scan order, shared by the routers that have it. */
 typedef struct flocal {
     uint8_t out[4]; /* by switch position */
-    uint8_t slot, port, colour;
+    uint8_t slot, port, colour, positions, initial;
     bool filtered;
     bool plain;  /* one position, no filter, not to the PE: a grant depends on space alone, commands change nothing */
     uint16_t at; /* of the channel in the record, in units */
+    uint32_t filter_length[3]; /* of the period's parts */
 } flocal;
 typedef struct fset {
     const route_set *set;
@@ -128,6 +129,7 @@ typedef struct fast {
     uint32_t *record_of; /* by place, in units */
     due_block *bits;     /* by block and cycle % SLOTS */
     fset **sets;         /* by router index, and one more: no routes */
+    unsigned char *set_memory;
     uint32_t *chan_place;
     uint32_t *stream_node; /* by input stream: where it enters */
     uint32_t *port_at;     /* by port: next cycle in which it may inject, NO_TIME */
@@ -193,7 +195,7 @@ static inline fqueue *queue_of(fchan *c) {
 }
 
 /* A filter's next part that is not empty. */
-void ffilter_turn(fslot *st, const wfc_prog_route *rt);
+void ffilter_turn(fslot *st, const flocal *lo);
 
 /* Nobody is told about a cycle later than SLOTS - 1 from now: the visit at that time finds out that it came too early.
  */

@@ -19,10 +19,17 @@ static uint32_t set_header_units(const fset *s) {
     return (uint32_t)((sizeof(frouter) + s->slot_count * sizeof(fslot)) / UNIT);
 }
 
+static void set_filter(flocal *local, const wfc_prog_route *rt) {
+    uint32_t lo = rt->filter_lo < rt->filter_period ? rt->filter_lo : rt->filter_period;
+    uint32_t hi = rt->filter_hi < rt->filter_period ? rt->filter_hi : rt->filter_period;
+    if (hi < lo) hi = lo;
+    local->filter_length[FILTER_BEFORE] = lo;
+    local->filter_length[FILTER_IN] = hi - lo;
+    local->filter_length[FILTER_BEHIND] = rt->filter_period - hi;
+}
+
 /* Capacities differ from router to router, so every channel of a kind has room for the largest. */
-static fset *make_set(const route_set *set, uint32_t link_units, uint32_t ramp_units) {
-    fset *s = wfc_calloc(1, sizeof *s + set->local_count * sizeof s->local[0]);
-    if (!s) return NULL;
+static void fill_set(fset *s, const route_set *set, uint32_t link_units, uint32_t ramp_units) {
     s->set = set;
     s->slot_count = set->slot_count;
     s->local_count = set->local_count;
@@ -33,19 +40,29 @@ static fset *make_set(const route_set *set, uint32_t link_units, uint32_t ramp_u
         lo->slot = set->local_slot[l];
         lo->port = set->local_port[l];
         lo->colour = rt->colour;
+        lo->positions = rt->positions;
+        lo->initial = rt->initial;
         lo->filtered = rt->filtered;
+        if (rt->filtered) set_filter(lo, rt);
         lo->at = (uint16_t)at;
         lo->plain = rt->positions == 1 && !rt->filtered && !(rt->out[0][lo->port] & WFC_PORT_BIT(WFC_PORT_R));
         for (unsigned pos = 0; pos < rt->positions; pos++) lo->out[pos] = rt->out[pos][lo->port];
         at += lo->port == WFC_PORT_R ? ramp_units : link_units;
     }
     s->queues_at = (uint16_t)at;
-    return s;
+}
+
+static size_t set_bytes(const route_set *set) {
+    return (sizeof(fset) + set->local_count * sizeof(flocal) + HOST_LINE - 1) / HOST_LINE * HOST_LINE;
+}
+
+static const route_set *route_set_of(const fast *f, uint32_t index) {
+    static const route_set none;
+    return index < f->e.p->router_count ? &f->e.sets[index] : &none;
 }
 
 static wfc_status make_sets(fast *f, const char **why) {
     const wfc_target *t = f->e.target;
-    static const route_set none;
     uint32_t hop = at_least_1(t->hop_latency), port = at_least_1(t->port_latency);
     uint32_t link = t->router_depth + (hop > port ? hop : port);
     uint32_t out = largest(t->out_depth, WFC_TARGET_MAX_QUEUES, t->router_depth) + 1 + t->ramp_latency;
@@ -59,12 +76,16 @@ static wfc_status make_sets(fast *f, const char **why) {
     f->ramp = at_least_1(t->ramp_latency);
     f->to_router = 1u + t->ramp_latency;
     f->port_latency = port;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i <= f->e.p->router_count; i++) bytes += set_bytes(route_set_of(f, i));
     f->sets = wfc_calloc((size_t)f->e.p->router_count + 1, sizeof(fset *));
-    if (!f->sets) return WFC_ERR_NO_MEMORY;
+    f->set_memory = sim_big_calloc(bytes, 1);
+    if (!f->sets || !f->set_memory) return WFC_ERR_NO_MEMORY;
+    unsigned char *at = f->set_memory;
     for (uint32_t i = 0; i <= f->e.p->router_count; i++) {
-        const route_set *set = i < f->e.p->router_count ? &f->e.sets[i] : &none;
-        f->sets[i] = make_set(set, chan_units(link), chan_units(out));
-        if (!f->sets[i]) return WFC_ERR_NO_MEMORY;
+        f->sets[i] = (fset *)(void *)at;
+        fill_set(f->sets[i], route_set_of(f, i), chan_units(link), chan_units(out));
+        at += set_bytes(route_set_of(f, i));
     }
     return WFC_OK;
 }
@@ -189,12 +210,16 @@ static void fill_record(fast *f, uint32_t node) {
 
 static void fill_slots(const fast *f, uint32_t node) {
     frouter *r = router_at(f, node);
+    for (uint32_t l = 0; l < r->set->local_count; l++) {
+        const flocal *lo = &r->set->local[l];
+        fslot *st = &r->slot[lo->slot];
+        st->filter_part = FILTER_BEHIND;
+        if (lo->filtered) ffilter_turn(st, lo);
+    }
     for (uint32_t k = 0; k < r->set->slot_count; k++) {
         const wfc_prog_route *rt = r->set->set->slots[k].route;
         r->slot[k].changed = NO_TIME;
         r->slot[k].position = rt->initial;
-        r->slot[k].filter_part = FILTER_BEHIND;
-        if (rt->filtered) ffilter_turn(&r->slot[k], rt);
         for (unsigned port = 0; port < WFC_PORTS; port++) r->slot[k].dst[port] = destination(f, node, port, rt->colour);
     }
 }
@@ -275,7 +300,6 @@ wfc_status fast_load(fast *f, const char **why) {
 void fast_unload(fast *f) {
     for (uint32_t i = 0; f->workers && i < f->worker_count; i++) wfc_sim_result_deinit(&f->workers[i].result);
     for (uint32_t i = 0; f->paths && i < f->e.out_count; i++) wfc_free(f->paths[i].chans);
-    for (uint32_t i = 0; f->sets && i <= f->e.p->router_count; i++) wfc_free(f->sets[i]);
     wfc_free(f->workers);
     wfc_free(f->progress);
     wfc_free(f->paths);
@@ -284,6 +308,7 @@ void fast_unload(fast *f) {
     sim_big_free(f->record_of);
     sim_big_free(f->bits);
     wfc_free(f->sets);
+    sim_big_free(f->set_memory);
     sim_big_free(f->records);
     sim_big_free(f->record_at);
     sim_big_free(f->chan_place);

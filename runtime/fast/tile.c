@@ -70,15 +70,39 @@ static uint64_t part(uint32_t index, uint32_t lo, uint32_t hi) {
 
 /* What a visit reads lies scattered in the host's memory, each address in what was read before; so it is fetched in
  * stages, some visits ahead. */
-static void visit_routers(worker *s, uint32_t count) {
-    frouter **r = s->routers;
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + 8 < count) fetch(r[i + 8]);
-        if (i + 5 < count && r[i + 5]->nonempty[0]) {
-            fetch(&r[i + 5]->set->local[low_bit(r[i + 5]->nonempty[0])]);
-            fetch(&r[i + 5]->slot[0]);
+static void fetch_routes(const frouter *r) {
+    for (uint64_t m = r->nonempty[0]; m; m &= m - 1) fetch(&r->set->local[low_bit(m)]);
+}
+
+static void fetch_channels(frouter *r) {
+    for (uint64_t m = r->nonempty[0]; m; m &= m - 1) {
+        fetch(local_chan(r, low_bit(m)));
+        fetch(&r->slot[r->set->local[low_bit(m)].slot]);
+    }
+}
+
+/* Where the words will go. */
+static void fetch_targets(const fast *f, const frouter *r) {
+    for (uint64_t m = r->nonempty[0]; m; m &= m - 1) {
+        const flocal *lo = &r->set->local[low_bit(m)];
+        const fslot *st = &r->slot[lo->slot];
+        for (unsigned out = lo->out[st->position]; out; out &= out - 1) {
+            const unsigned p = low_bit(out);
+            if (st->dst[p] < DST_COLLECT) fetch(chan_at(f, st->dst[p]));
+            if (p < WFC_PORT_R) fetch(record_at(f, r->record[p]));
         }
-        if (i + 2 < count && r[i + 2]->nonempty[0]) fetch(local_chan(r[i + 2], low_bit(r[i + 2]->nonempty[0])));
+    }
+}
+
+static void visit_routers(worker *s, uint32_t count) {
+    enum { HEADER = 12, ROUTES = 9, CHANNELS = 6, TARGETS = 3 }; /* visits ahead */
+    frouter **r = s->routers;
+    for (uint32_t i = 0; i < count && i < HEADER; i++) fetch(r[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + HEADER < count) fetch(r[i + HEADER]);
+        if (i + ROUTES < count) fetch_routes(r[i + ROUTES]);
+        if (i + CHANNELS < count) fetch_channels(r[i + CHANNELS]);
+        if (i + TARGETS < count) fetch_targets(s->f, r[i + TARGETS]);
         frouter_visit(s, r[i]);
     }
 }
