@@ -88,11 +88,23 @@ static wfc_status walk(filters *f, wfc_prune_layer *l, wfc_value contract, visit
     return status;
 }
 
+/* The classes of the contract's variables from `first` on are not to be touched. */
+static wfc_status block(filters *f, wfc_value contract, unsigned first) {
+    const wfc_space *s = &wfc_ir_node_c(f->p->g, contract)->u.contract;
+    for (unsigned x = first; x < s->index_count; x++) {
+        class *c;
+        uint32_t root = class_of(f, contract, x);
+        if (root == UINT32_MAX) continue;
+        WFC_TRY(find_class(f, root, s->extent[x], &c));
+        c->blocked = true;
+    }
+    return WFC_OK;
+}
+
 /* ---- Choosing ---- */
 
 static void add_score(filters *f, wfc_prune_layer *l, class *c, uint32_t channel, bool output, uint32_t element) {
     (void)f;
-    c->blocked |= l->ignored;
     *(output ? &c->made : &c->read) = true;
     if (!output) return;
     c->score[channel] += l->scores ? l->scores[element] : fabs(wfc_prune_value(l, element));
@@ -119,7 +131,10 @@ static wfc_status choose(filters *f) {
     wfc_pruning *p = f->p;
     bool any = false;
     WFC_TRY(wfc_channels_find(p->g, &f->channels));
-    for (size_t k = 0; k < p->count; k++) WFC_TRY(walk(f, &p->layers[k], p->layers[k].contract, add_score));
+    for (size_t k = 0; k < p->count; k++) {
+        wfc_prune_layer *l = &p->layers[k];
+        WFC_TRY(l->ignored ? block(f, l->contract, 0) : walk(f, l, l->contract, add_score));
+    }
     for (size_t i = 0; i < f->classes.count; i++) {
         class *c = &f->classes.data[i];
         if (c->blocked || !c->made || !c->read) continue;
@@ -131,7 +146,8 @@ static wfc_status choose(filters *f) {
             p->diag, WFC_ERR_UNSUPPORTED, "WFC-E0287", p->g->name,
             "no channel of this net can be removed: each is an input, an output, or cut, joined or reshaped on "
             "its way to the next weights");
-    for (size_t k = 0; k < p->count; k++) WFC_TRY(walk(f, &p->layers[k], p->layers[k].contract, drop_gone));
+    for (size_t k = 0; k < p->count; k++)
+        if (!p->layers[k].ignored) WFC_TRY(walk(f, &p->layers[k], p->layers[k].contract, drop_gone));
     return WFC_OK;
 }
 
@@ -156,15 +172,7 @@ static wfc_status note_contract(filters *f, wfc_value v) {
     wfc_pruning *p = f->p;
     for (size_t k = 0; k < p->count; k++)
         if (wfc_weight_read_by(p->g, p->layers[k].weight, v)) return walk(f, &p->layers[k], v, note_read);
-    const wfc_space *s = &wfc_ir_node_c(p->g, v)->u.contract;
-    for (unsigned x = s->out_rank; x < s->index_count; x++) {
-        class *c;
-        uint32_t root = class_of(f, v, x);
-        if (root == UINT32_MAX) continue;
-        WFC_TRY(find_class(f, root, s->extent[x], &c));
-        c->blocked = true;
-    }
-    return WFC_OK;
+    return block(f, v, wfc_ir_node_c(p->g, v)->u.contract.out_rank);
 }
 
 static wfc_status remove_unread(filters *f, uint32_t *out_removed) {

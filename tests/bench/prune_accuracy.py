@@ -5,7 +5,8 @@
 
 `waferc prune` writes each pruned model; numpy computes its classes of the first --test Fashion-MNIST test images. Samples for
 calibration and for SNIP's gradients (of the cross entropy) are the first --samples training images. Needs numpy (Debian's:
-run it with /usr/bin/python3) and the package dataset-fashion-mnist. The default model is mlp-fashion, LeNet-300-100.
+run it with /usr/bin/python3) and the package dataset-fashion-mnist. MODEL: a bundled model (default mlp-fashion,
+LeNet-300-100) or an ONNX file of such a net on raw pixels.
 """
 import argparse
 import os
@@ -23,7 +24,8 @@ SPARSE = [("global", "magnitude:{}:global"), ("uniform", "magnitude:{}"), ("unif
           ("ERK", "magnitude:{}:erk"), ("LAMP", "lamp:{}"), ("SNIP", "snip:{}"), ("Wanda row", "wanda:{}:row"),
           ("Wanda global", "wanda:{}"), ("SparseGPT", "sparsegpt:{}"), ("SynFlow", "synflow:{}"), ("random", "random:{}")]
 FIXED = ["magnitude:2:4", "magnitude:1:4", "sparsegpt:2:4", "magnitude:.5:block=4x1", "magnitude:.5:block=1x4",
-         "magnitude:.5:block=4x4", "magnitude:.5:block=1x16"]
+         "magnitude:.5:block=4x4", "magnitude:.5:block=1x16", "magnitude:.1:filter", "magnitude:.25:filter",
+         "magnitude:.5:filter"]
 
 
 def images(split, count, folder):
@@ -56,7 +58,7 @@ def gradients(net, x, labels):
 class Bench:
     def __init__(self, args, name, folder):
         self.args, self.folder = args, folder
-        self.model = os.path.join(ROOT, "models", name, "model.onnx")
+        self.model = name if os.path.isfile(name) else os.path.join(ROOT, "models", name, "model.onnx")
         self.net = ref.Net(self.model)
         self.x, self.labels = images("test", args.test, folder)
         samples, classes = images("train", args.samples, folder)

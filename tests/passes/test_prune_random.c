@@ -1,4 +1,4 @@
-/* Masks survive: random graphs, every criterion and every structure, the default pipeline. For each
+/* Masks survive: random graphs, every criterion and every structure, each pass alone and the default pipeline. For each
  * contract the number of products with a weight that is not zero, over its whole index space, is the same before and
  * behind (places may be permuted, padding may move into coordinates), and at the end the masks say what the zeros do.
  * Usage: test_prune_random [first seed] [count]. */
@@ -121,8 +121,10 @@ typedef struct tally {
     unsigned graphs, pruned, refused, failed;
 } tally;
 
-static void check(uint64_t seed, const char *how, tally *t) {
+/* `pass` alone, then all. */
+static void check(uint64_t seed, const char *how, const char *pass, tally *t) {
     static const char *const clean[] = {"fold", "identity", NULL};
+    const char *const alone[] = {pass, NULL};
     random_graph_options opt = {.smooth = true, .no_exact_ops = true, .batch = 1};
     uint64_t dense[MAX_CONTRACTS], before[MAX_CONTRACTS], after[MAX_CONTRACTS];
     wfc_graph g;
@@ -145,6 +147,9 @@ static void check(uint64_t seed, const char *how, tally *t) {
         } else {
             ok = s == WFC_OK && count_products(&g, &d, before) == n;
             t->pruned += ok && memcmp(before, dense, n * sizeof *before) != 0;
+            ok = ok && wfc_pass_run(&g, alone, &d, NULL, NULL) == WFC_OK;
+            m = ok ? count_products(&g, &d, after) : 0;
+            ok = ok && m == n && memcmp(before, after, n * sizeof *before) == 0;
             ok = ok && wfc_pass_run(&g, wfc_pass_default_pipeline(), &d, NULL, NULL) == WFC_OK;
             m = ok ? count_products(&g, &d, after) : 0;
             ok = ok && m == n && memcmp(before, after, n * sizeof *before) == 0 && masks_say_it(&g);
@@ -152,8 +157,8 @@ static void check(uint64_t seed, const char *how, tally *t) {
     }
     if (!ok) {
         char *text = graph_text(&g);
-        fprintf(stderr, "seed %llu, %s: status %d, %zu contracts before, %zu behind\n%s", (unsigned long long)seed, how,
-                (int)s, n, m, text ? text : "");
+        fprintf(stderr, "seed %llu, %s, %s: status %d, %zu contracts before, %zu behind\n%s", (unsigned long long)seed,
+                how, pass, (int)s, n, m, text ? text : "");
         for (size_t i = 0; i < n && i < m; i++)
             fprintf(stderr, "%llu %llu\n", (unsigned long long)before[i], (unsigned long long)after[i]);
         for (size_t i = 0; i < d.count; i++) fprintf(stderr, "%s %s\n", d.items[i].code, d.items[i].text);
@@ -210,11 +215,12 @@ static void check_shrink(uint64_t seed, tally *t) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, count = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
+    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, count = argc > 2 ? strtoull(argv[2], NULL, 10) : 50;
     unsigned failed = 0;
     for (size_t i = 0; i < METHODS; i++) {
         tally t = {0};
-        for (uint64_t s = 0; s < count && t.failed < 3; s++) check(first + s, methods[i], &t);
+        for (const wfc_pass *const *p = wfc_pass_list(); *p; p++)
+            for (uint64_t s = 0; s < count && t.failed < 3; s++) check(first + s, methods[i], (*p)->name, &t);
         printf("%-30s graphs %u pruned %u refused %u failed %u\n", methods[i], t.graphs, t.pruned, t.refused, t.failed);
         failed += t.failed + (t.pruned * 4 < t.graphs - t.refused) +
                   (t.refused * 3 > t.graphs * 2); /* a method that changes nothing tests nothing */
