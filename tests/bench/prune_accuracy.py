@@ -17,6 +17,7 @@ import tempfile
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True  # nothing is left in the source tree
 sys.path.insert(0, os.path.join(ROOT, "tests", "tools"))
 import prune_reference as ref  # noqa: E402
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True  # nothing is left in the source tree
 from mini_onnx import initializers, read_masks
 
 WAFERC, MODEL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])

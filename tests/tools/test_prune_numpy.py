@@ -14,6 +14,7 @@ import unittest
 
 import numpy as np
 
+sys.dont_write_bytecode = True  # nothing is left in the source tree
 import prune_reference as ref
 
 WAFERC, MODELS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
