@@ -79,6 +79,11 @@ static wfc_status apply_rules(wfc_pruning *p) {
                 "no layer and no weight of the model has a name like this; --prune magnitude:0 with --masks lists "
                 "the weights");
     }
+    for (size_t k = 0; k < p->count; k++)
+        if (p->layers[k].min > p->layers[k].max)
+            return wfc_fail(p->diag, WFC_ERR_INPUT, "WFC-E0285", p->layers[k].where,
+                            "the recipe asks for a sparsity of at least %g and at most %g here", p->layers[k].min,
+                            p->layers[k].max);
     return WFC_OK;
 }
 

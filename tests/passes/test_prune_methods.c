@@ -331,6 +331,11 @@ START_TEST(rules) {
     ck_assert_int_eq(prune_with("magnitude:.9:global", both, 2), WFC_ERR_INPUT);
     ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0285");
     parse(NET);
+    wfc_prune_rule crossed[] = {most, {"first", NAN, .5, NAN, false, false}};
+    ck_assert_int_eq(prune_with("magnitude:.3", crossed, 2), WFC_ERR_INPUT);
+    ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0285");
+    ck_assert_str_eq(d.items[d.count - 1].where, "first");
+    parse(NET);
     ck_assert_int_eq(prune_with("magnitude:.5,.5,.5", NULL, 0), WFC_ERR_INPUT);
     ck_assert_str_eq(d.items[d.count - 1].code, "WFC-E0285");
 }
