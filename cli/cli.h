@@ -62,6 +62,6 @@ void cli_stage(const cli_context *c, const char *text);
 void cli_progress_end(void);
 
 extern const cli_command cli_cmd_compile, cli_cmd_run, cli_cmd_inspect, cli_cmd_dis, cli_cmd_asm, cli_cmd_targets,
-    cli_cmd_ops, cli_cmd_passes, cli_cmd_opt, cli_cmd_report, cli_cmd_plan, cli_cmd_prune;
+    cli_cmd_ops, cli_cmd_passes, cli_cmd_opt, cli_cmd_report, cli_cmd_plan, cli_cmd_prune, cli_cmd_place;
 
 #endif

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const cli_command *const k_commands[] = {
-    &cli_cmd_compile, &cli_cmd_plan,    &cli_cmd_run, &cli_cmd_report, &cli_cmd_inspect, &cli_cmd_dis,
-    &cli_cmd_asm,     &cli_cmd_targets, &cli_cmd_ops, &cli_cmd_passes, &cli_cmd_opt,     &cli_cmd_prune,
+    &cli_cmd_compile, &cli_cmd_plan, &cli_cmd_run,    &cli_cmd_report, &cli_cmd_inspect, &cli_cmd_dis,   &cli_cmd_asm,
+    &cli_cmd_targets, &cli_cmd_ops,  &cli_cmd_passes, &cli_cmd_opt,    &cli_cmd_prune,   &cli_cmd_place,
 };
 enum { NUM_COMMANDS = sizeof k_commands / sizeof *k_commands };
 
