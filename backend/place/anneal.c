@@ -24,11 +24,13 @@ wfc_status wfc_be_anneal_init(wfc_be_anneal *a, const wfc_be_kgraph *g, wfc_be_l
     a->region = wfc_calloc(4 * (size_t)a->node_count, sizeof *a->region);
     bool ok = a->nodes && a->best.nodes && a->leaf_of && a->store && a->current && a->has && a->stamp && a->changed &&
               a->rects && a->stack && a->region;
-    if (!ok) wfc_be_anneal_deinit(a);
-    return ok ? WFC_OK : WFC_ERR_NO_MEMORY;
+    if (ok && wfc_be_groups_init(&a->groups, curves, WFC_BE_GROUP_MOST) == WFC_OK) return WFC_OK;
+    wfc_be_anneal_deinit(a);
+    return WFC_ERR_NO_MEMORY;
 }
 
 void wfc_be_anneal_deinit(wfc_be_anneal *a) {
+    wfc_be_groups_deinit(&a->groups);
     wfc_free(a->nodes);
     wfc_free(a->best.nodes);
     wfc_free(a->leaf_of);
@@ -88,6 +90,10 @@ static uint32_t parents_first(wfc_be_anneal *a) {
 
 void wfc_be_anneal_rebuild(wfc_be_anneal *a) {
     for (uint32_t k = parents_first(a); k-- > 0;) make_curve(a, a->stack[k]);
+}
+
+void wfc_be_anneal_update_one(wfc_be_anneal *a, uint32_t node) {
+    if (a->nodes[node].kind != WFC_BE_TREE_LEAF) make_curve(a, node);
 }
 
 void wfc_be_anneal_update(wfc_be_anneal *a, uint32_t x, uint32_t y) {

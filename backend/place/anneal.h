@@ -9,47 +9,7 @@
 #ifndef WFC_BACKEND_PLACE_ANNEAL_H
 #define WFC_BACKEND_PLACE_ANNEAL_H
 
-#include "backend/place/kgraph.h"
-#include "backend/place/tree.h"
-
-#define WFC_BE_ANNEAL_NONE UINT32_MAX
-enum { WFC_BE_CURVE_COLS, WFC_BE_CURVE_ROWS }; /* columns for given rows; rows for given columns */
-enum { WFC_BE_CURVE_CAP = 16383 };             /* impossible; two of them still fit an int16_t */
-
-/* Curves of one type of kernel at one time; either way up. pick[cols or rows] is 2 x index in shapes + turned. */
-typedef struct wfc_be_leaf_curve {
-    int16_t *curve[2]; /* [length] */
-    uint16_t *pick;    /* [height + 1] shape of curve[WFC_BE_CURVE_COLS] */
-    wfc_be_kshapes shapes;
-    double time; /* of the step: no shape is slower */
-} wfc_be_leaf_curve;
-
-/* Curves by step, made when first asked for. Step s stands for the time first x ratio^s; from half of the steps on,
- * where only graphs of few and coarse kernels come, times grow by 1 %. */
-typedef struct wfc_be_leaf_curves {
-    const wfc_be_kgraph *g;
-    double first, ratio;
-    uint32_t steps,
-        length;         /* of a curve: indices 0 .. length - 1 hold rows up to the height, columns up to most_cols */
-    uint32_t most_cols; /* somewhat more than the mesh has: on the way a plan may be too wide */
-    wfc_be_leaf_curve **made; /* [step] -> [type] or NULL */
-} wfc_be_leaf_curves;
-WFC_MUST_USE wfc_status wfc_be_leaf_curves_init(wfc_be_leaf_curves *c, const wfc_be_kgraph *g, double first,
-                                                double ratio, uint32_t steps);
-void wfc_be_leaf_curves_deinit(wfc_be_leaf_curves *c);
-/* [type] at a step; NULL when out of memory. */
-const wfc_be_leaf_curve *wfc_be_leaf_curves_at(wfc_be_leaf_curves *c, uint32_t step);
-
-/* out[i] = the sum, at most the cap. `length` is a multiple of 16. */
-void wfc_be_curve_add(const int16_t *a, const int16_t *b, uint32_t length, int16_t *out);
-/* out[v] = least i >= 1 with in[i] <= v, for i <= n_in and v <= n_out; the cap where there is none. */
-void wfc_be_curve_invert(const int16_t *in, uint32_t n_in, int16_t *out, uint32_t n_out, uint32_t length);
-
-typedef struct wfc_be_anneal_node {
-    uint32_t parent, child[2]; /* WFC_BE_ANNEAL_NONE */
-    uint32_t kernel;           /* leaves */
-    wfc_be_tree_kind kind;
-} wfc_be_anneal_node;
+#include "backend/place/groups.h"
 
 typedef struct wfc_be_anneal_rect {
     int32_t x, y, w, h; /* of the kernel itself */
@@ -80,6 +40,7 @@ typedef struct wfc_be_anneal {
     uint32_t *stack;                  /* [node] scratch */
     int32_t *region;                  /* [node][4] scratch: x y w h */
     uint64_t rng;
+    wfc_be_groups groups;    /* scratch of a move */
     bool no_memory;          /* for the curves of a step */
     double time, wire, cost; /* of the present layout */
     int32_t cols;            /* it needs */
@@ -95,6 +56,8 @@ WFC_MUST_USE wfc_status wfc_be_anneal_set(wfc_be_anneal *a, const wfc_be_anneal_
                                           uint32_t step);
 /* Makes the curves of all inner nodes anew. */
 void wfc_be_anneal_rebuild(wfc_be_anneal *a);
+/* The curve of one node, if it is an inner one, from its children's. */
+void wfc_be_anneal_update_one(wfc_be_anneal *a, uint32_t node);
 /* Curves from `x` and `y` (inner nodes or WFC_BE_ANNEAL_NONE) up to the root. */
 void wfc_be_anneal_update(wfc_be_anneal *a, uint32_t x, uint32_t y);
 /* Lays the tree out and prices it. */

@@ -6,7 +6,7 @@
 
 #define NONE WFC_BE_ANNEAL_NONE
 
-enum { MOST_SAVED = 8 };
+enum { MOST_SAVED = 2 * WFC_BE_GROUP_MOST };
 
 /* What a move changed besides the curves. */
 typedef struct undo {
@@ -139,6 +139,84 @@ static bool relocate(wfc_be_anneal *a, undo *u, uint32_t x, uint32_t y) {
     return true;
 }
 
+/* Leaves of the subtree in order, and its inner nodes without the root; false when there are too many. */
+static bool collect(const wfc_be_anneal *a, uint32_t root, uint32_t *leaves, uint32_t *leaf_count, uint32_t *inner) {
+    uint32_t stack[2 * WFC_BE_GROUP_MOST], count = 0, inner_count = 0;
+    *leaf_count = 0;
+    stack[count++] = root;
+    while (count) {
+        uint32_t node = stack[--count];
+        if (a->nodes[node].kind == WFC_BE_TREE_LEAF) {
+            if (*leaf_count == WFC_BE_GROUP_MOST) return false;
+            leaves[(*leaf_count)++] = node;
+            continue;
+        }
+        if (node != root) {
+            if (inner_count == WFC_BE_GROUP_MOST - 2) return false;
+            inner[inner_count++] = node;
+        }
+        stack[count++] = a->nodes[node].child[1];
+        stack[count++] = a->nodes[node].child[0];
+    }
+    return true;
+}
+
+/* A node with 3 to 8 leaves, and those; WFC_BE_ANNEAL_NONE: not this time. */
+static uint32_t choose_group(wfc_be_anneal *a, uint32_t *leaves, uint32_t *count, uint32_t *inner) {
+    uint32_t node = a->leaf_of[below(a, a->n)], found = NONE, want = 3 + below(a, WFC_BE_GROUP_MOST - 2);
+    for (node = a->nodes[node].parent; node != NONE; node = a->nodes[node].parent) {
+        if (!collect(a, node, leaves, count, inner)) break;
+        if (*count >= 3) found = node;
+        if (*count >= want) break;
+    }
+    return found != NONE && collect(a, found, leaves, count, inner) ? found : NONE;
+}
+
+/* Puts a tree of `used` nodes, leaves and inner nodes as they come, in the place of a group. */
+static void replace_group(wfc_be_anneal *a, undo *u, uint32_t root, const wfc_be_anneal_node *made, uint32_t used,
+                          const uint32_t *leaves, const uint32_t *inner) {
+    uint32_t name[2 * WFC_BE_GROUP_MOST], l = 0, n = 0;
+    for (uint32_t k = 0; k < used; k++)
+        name[k] = made[k].kind == WFC_BE_TREE_LEAF ? leaves[l++] : k == used - 1 ? root : inner[n++];
+    for (uint32_t k = 0; k < used; k++) save(a, u, name[k]);
+    for (uint32_t k = 0; k < used; k++) {
+        wfc_be_anneal_node *to = &a->nodes[name[k]];
+        uint32_t parent = k == used - 1 ? to->parent : name[made[k].parent];
+        *to = made[k];
+        to->parent = parent;
+        if (made[k].kind == WFC_BE_TREE_LEAF) {
+            a->leaf_of[made[k].kernel] = name[k];
+        } else {
+            to->child[0] = name[made[k].child[0]];
+            to->child[1] = name[made[k].child[1]];
+        }
+    }
+    for (uint32_t k = 0; k + 1 < used; k++) wfc_be_anneal_update_one(a, name[k]);
+    wfc_be_anneal_update(a, root, NONE);
+}
+
+/* Cuts a group anew, in the best way for its rows; at times two of its kernels change places first. */
+static bool slice_again(wfc_be_anneal *a, undo *u) {
+    uint32_t leaves[WFC_BE_GROUP_MOST], inner[WFC_BE_GROUP_MOST], order[WFC_BE_GROUP_MOST], count;
+    wfc_be_anneal_node made[2 * WFC_BE_GROUP_MOST];
+    uint32_t root = choose_group(a, leaves, &count, inner);
+    if (root == NONE) return false;
+    for (uint32_t k = 0; k < count; k++) order[k] = a->nodes[leaves[k]].kernel;
+    if (below(a, 4)) {
+        uint32_t i = below(a, count), j = below(a, count), kernel = order[i];
+        order[i] = order[j];
+        order[j] = kernel;
+    }
+    wfc_be_groups_make(&a->groups, order, count, a->leaf, count);
+    int32_t h = a->region[4 * (size_t)root + 3], w = wfc_be_group_curve(&a->groups, 0, count, WFC_BE_CURVE_COLS)[h];
+    int32_t room = a->region[4 * (size_t)root + 2];
+    if (w > (int32_t)a->curves->most_cols) return false;
+    wfc_be_tree_builder t = {made, 0, &a->rng};
+    (void)wfc_be_group_read(&a->groups, &t, 0, count, below(a, 2) && room > w ? room : w, h);
+    replace_group(a, u, root, made, t.used, leaves, inner);
+    return true;
+}
+
 static bool change_time(wfc_be_anneal *a) {
     static const int k_by[] = {-1, 1, -2, 2, -4, 4, -8, 8, -32, 32};
     int64_t step = (int64_t)a->step + k_by[below(a, sizeof k_by / sizeof *k_by)];
@@ -167,14 +245,16 @@ static bool bring_together(wfc_be_anneal *a, undo *u) {
     return relocate(a, u, around(a, back ? e->to : e->from), around(a, back ? e->from : e->to));
 }
 
+/* Shares in a hundred. */
 static bool apply(wfc_be_anneal *a, undo *u) {
     uint32_t r = below(a, 100);
-    if (r < 25) return swap_leaves(a, u, below(a, a->n), below(a, a->n));
-    if (r < 45) return bring_together(a, u);
-    if (r < 65) return relocate(a, u, below(a, a->node_count), below(a, a->node_count));
-    if (r < 75) return swap_subtrees(a, u, below(a, a->node_count), below(a, a->node_count));
-    if (r < 85) return swap_children(a, u, below(a, a->node_count));
-    if (r < 95) return flip_kind(a, u, below(a, a->node_count));
+    if (r < 26) return swap_leaves(a, u, below(a, a->n), below(a, a->n));
+    if (r < 46) return bring_together(a, u);
+    if (r < 66) return relocate(a, u, below(a, a->node_count), below(a, a->node_count));
+    if (r < 76) return swap_subtrees(a, u, below(a, a->node_count), below(a, a->node_count));
+    if (r < 86) return swap_children(a, u, below(a, a->node_count));
+    if (r < 94) return flip_kind(a, u, below(a, a->node_count));
+    if (r < 97) return slice_again(a, u);
     return change_time(a);
 }
 

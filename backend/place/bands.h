@@ -3,19 +3,17 @@
 #ifndef WFC_BACKEND_PLACE_BANDS_H
 #define WFC_BACKEND_PLACE_BANDS_H
 
-#include "backend/place/anneal.h"
+#include "backend/place/groups.h"
 
-enum { WFC_BE_BANDS_MOST = 12, WFC_BE_GROUP_MOST = 8 };
+enum { WFC_BE_BANDS_MOST = 12 };
 
 typedef struct wfc_be_bands {
     const wfc_be_kgraph *g;
-    uint32_t n, length, height, width, most_cols, most_group;
-    const uint32_t *order; /* [n] borrowed */
-    int16_t *group;        /* [n][most_group][curve][length] of `size` kernels from a place on */
-    int16_t *band;         /* [n + 1][length] columns of the bands that start at one place, by their end */
-    int16_t *scratch;      /* [length] */
-    uint32_t band_start;   /* what `band` holds */
-    uint16_t *least;       /* [n][n + 1] least rows of the band i .. j-1; more than the height: none */
+    uint32_t n, length, height, width;
+    wfc_be_groups groups;
+    int16_t *band;       /* [n + 1][length] columns of the bands that start at one place, by their end */
+    uint32_t band_start; /* what `band` holds */
+    uint16_t *least;     /* [n][n + 1] least rows of the band i .. j-1; more than the height: none */
     uint32_t *rows,
         *from; /* [WFC_BE_BANDS_MOST + 1][n + 1] least rows of so many bands up to here; start of the last */
 } wfc_be_bands;

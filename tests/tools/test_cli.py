@@ -17,7 +17,8 @@ import tempfile
 import unittest
 
 WAFERC, MODELS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt", "prune"]
+COMMANDS = ["compile", "plan", "run", "report", "inspect", "dis", "asm", "targets", "ops", "passes", "opt", "prune", "place"]
+CHAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "chain.kgraph")
 MESSAGE = re.compile(r"^waferc: (error|warning|note)(\[WFC-[EWN][0-9]{4}\])?: .+: .+$")
 
 
@@ -72,7 +73,9 @@ class Cli(unittest.TestCase):
                      ["opt", "g.wir", "--passes", "no-such-pass"], ["dis", "p", "--pe", "1"], ["dis", "p", "--pe", "1,x"],
                      ["dis", "p", "--pe", "1,99999"], ["asm", "t"], ["targets", "no-such-target"], ["ops", "extra"],
                      ["prune", "m.onnx"], ["prune", "m.onnx", "-o", "p"], ["prune", "m.onnx", "-o", "p", "--prune", "lamp"],
-                     ["prune", "m.onnx", "--prune", "lamp:0.5"]):
+                     ["prune", "m.onnx", "--prune", "lamp:0.5"],
+                     ["place", "g"], ["place", "g", "-o", "p", "--seed", "x"], ["place", "g", "-o", "p", "--time-limit", "0"],
+                     ["place", "g", "-o", "p", "--time-limit", "nan"]):
             with self.subTest(args=args):
                 out, err = self.waferc(*args, code=2)
                 self.assertEqual(out, "")
@@ -101,13 +104,33 @@ class Cli(unittest.TestCase):
             copy = self.path(f"{name}.json", text.encode())
             self.assertEqual(self.waferc("targets", copy)[0], text)
 
+    def test_place_and_check(self):
+        out, err = self.waferc("place", CHAIN, "-o", self.path("a"), "--check", self.path("a"))
+        self.assertEqual(err, "")
+        placed, checked = (re.findall(r"(?m)^(?:time|wirelength|objective) +([0-9.]+)", part) for part in out.split(": legal"))
+        self.assertEqual(placed, checked)
+        self.assertGreater(float(placed[2]), float(placed[0]))
+        self.waferc("place", CHAIN, "-o", self.path("b"), "--seed", "1")
+        with open(self.path("a"), encoding="ascii") as a, open(self.path("b"), encoding="ascii") as b:
+            text = a.read()
+            self.assertEqual(text, b.read())
+        self.waferc("place", CHAIN, "-o", self.path("c"), "--time-limit", "0.3", "--check", self.path("c"))
+        spoilt = re.sub(r"k3 : place\(\d+ \d+", "k3 : place(63 47", text).encode()
+        _, err = self.waferc("place", CHAIN, "--check", self.path("d", spoilt), code=2)
+        self.assertRegex(err, r"error\[WFC-E1606\]: .*kernel 'k3' at x 63, y 47: \d+ x \d+ PEs reach beyond the mesh of 64 x 48")
+        spoilt = re.sub(r"k(\d) : place\(\d+ \d+", r"k\1 : place(0 0", text).encode()
+        _, err = self.waferc("place", CHAIN, "--check", self.path("d", spoilt), code=2)
+        self.assertRegex(err, r"kernel 'k1' at x 0, y 0, .*: it overlaps kernel 'k2' at x 0, y 0")
+
     def test_bad_files_as_everything(self):
         random = bytes((i * 7919 + i // 3) % 256 for i in range(5000))
         for content in (b"", b"\0", b"WAFERC", b"WAFERC\x1a\x0a" + bytes(100), random, b"{" * 100000, b"\xff" * 300):
             bad = self.path("bad", content)
             for args in (["compile", bad, "-o", self.path("out")], ["run", bad, "--input", "x.npz"], ["inspect", bad],
                          ["dis", bad], ["asm", bad, "-o", self.path("out")], ["opt", bad],
-                         ["prune", bad, "-o", self.path("out"), "--prune", "lamp:.5"], ["targets", self.path("bad.json", content)]):
+                         ["prune", bad, "-o", self.path("out"), "--prune", "lamp:.5"], ["place", bad, "-o", self.path("out")],
+                         ["place", bad, "--check", bad], ["place", CHAIN, "--check", bad],
+                         ["targets", self.path("bad.json", content)]):
                 with self.subTest(args=args[0], content=content[:8]):
                     out, err = self.waferc(*args, code=2)
                     self.assertEqual(out, "")

@@ -5,13 +5,25 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/place/anneal.h"
+#include "backend/place/kcurve.h"
 
 void wfc_be_curve_add(const int16_t *restrict a, const int16_t *restrict b, uint32_t length, int16_t *restrict out) {
     for (uint32_t i = 0; i < length; i++) {
         int16_t s = (int16_t)(a[i] + b[i]);
         out[i] = s < WFC_BE_CURVE_CAP ? s : WFC_BE_CURVE_CAP;
     }
+}
+
+void wfc_be_curve_add_least(const int16_t *restrict x, const int16_t *restrict y, uint32_t length,
+                            int16_t *restrict out) {
+    for (uint32_t k = 0; k < length; k++) {
+        int16_t s = (int16_t)(x[k] + y[k]);
+        out[k] = s < out[k] ? s : out[k];
+    }
+}
+
+void wfc_be_curve_clear(int16_t *out, uint32_t length) {
+    for (uint32_t k = 0; k < length; k++) out[k] = WFC_BE_CURVE_CAP;
 }
 
 /* Both are falling. Values are written from the last index down, so that the least stays; what nobody wrote to takes
@@ -36,6 +48,12 @@ static wfc_status make_leaf(const wfc_be_leaf_curves *c, uint32_t type, double t
     for (size_t i = 0; !k && i < g->kernels.count; i++)
         if (g->kernels.data[i].type == type) k = &g->kernels.data[i];
     WFC_TRY(wfc_be_kernel_shapes(k, g->memlimit, side, time, &out->shapes));
+    if (out->shapes.count) { /* there were many more before the best were kept, and steps are many */
+        wfc_be_kshape *fit = wfc_realloc(out->shapes.data, out->shapes.count, sizeof *fit);
+        if (!fit) return WFC_ERR_NO_MEMORY;
+        out->shapes.data = fit;
+        out->shapes.capacity = out->shapes.count;
+    }
     out->time = time;
     out->curve[0] = wfc_calloc(2 * (size_t)c->length, sizeof *out->curve[0]);
     out->pick = wfc_calloc((size_t)g->height + 1, sizeof *out->pick);
