@@ -114,6 +114,7 @@ static int compare_shapes(const void *a, const void *b) {
 
 static void keep_best(wfc_be_kshapes *v, size_t first) {
     size_t kept = first;
+    if (v->count == first) return;
     qsort(v->data + first, v->count - first, sizeof *v->data, compare_shapes);
     for (size_t i = first; i < v->count; i++)
         if (kept == first || v->data[i].cols < v->data[kept - 1].cols) v->data[kept++] = v->data[i];
