@@ -92,9 +92,9 @@ static uint32_t relay_columns(const wfc_be *be) {
     return n;
 }
 
-/* Adapters as made only add to what a plan promises, and the next round knows what they took. */
+/* Later rounds promise more or less than the one before, by a few per cent. */
 static bool hopeless(const attempt *a) {
-    return a->promise > a->beat;
+    return a->promise > 1.25 * a->beat;
 }
 
 /* Plans, makes the adapters, and plans again with what they took; keeps the best that fits. Columns are left free for
