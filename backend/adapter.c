@@ -497,6 +497,14 @@ static void set_levels(const wfc_be *be, const wfc_be_adapter *ad, level *levels
     levels[ENOUGH].cycles = fmax(enough, be->adapter_cycles);
 }
 
+static void reach_levels(level *levels, double cycles, uint32_t cols, bool by_channel) {
+    for (uint32_t i = 0; i < LEVELS; i++) {
+        if (cycles > levels[i].cycles || levels[i].cols) continue;
+        levels[i].cols = cols;
+        levels[i].by_channel = by_channel;
+    }
+}
+
 /* Grows until the time is within the plan's; the first step comes from the time of one column. */
 wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
     wfc_be_adapter *ad = &be->adapters.data[index];
@@ -523,11 +531,7 @@ wfc_status wfc_be_size_adapter(wfc_be *be, uint32_t index) {
             by_channel = ad->by_channel;
             missed = 0;
         }
-        for (uint32_t i = 0; i < LEVELS; i++) {
-            if (bytes > be->t->sram_bytes || cycles > levels[i].cycles || levels[i].cols) continue;
-            levels[i].cols = cols;
-            levels[i].by_channel = ad->by_channel;
-        }
+        if (bytes <= be->t->sram_bytes) reach_levels(levels, cycles, cols, ad->by_channel);
         if (best <= goal && cols == start && start > least) { /* narrower, then */
             best = 1e30;
             best_cols = 0;
