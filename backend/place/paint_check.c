@@ -14,11 +14,12 @@ enum { MOST_TOKENS = 64, TOKEN_ROOM = 64, MOST_MESSAGES = 20, MOST_VALUE = 1 << 
 
 typedef struct item {
     char name[TOKEN_ROOM], kind[8];
-    uint32_t number;                    /* in [] */
-    uint32_t letter[8], letters;        /* conv: H W C K R S T U; block: H W F */
-    uint32_t arg[10], convs;            /* h w c.. k.. */
-    uint32_t x, y, cols, rows;          /* as placed: turned */
-    bool has_args, has_place, measured; /* measured: cols and rows are set and lie on the mesh */
+    uint32_t number;             /* in [] */
+    uint32_t letter[8], letters; /* conv: H W C K R S T U; block: H W F */
+    uint32_t arg[10], convs;     /* h w c.. k.. */
+    uint32_t x, y, cols, rows;   /* as placed: turned */
+    bool has_args, has_place, turned;
+    bool measured; /* cols and rows are set and lie on the mesh */
 } item;
 
 typedef struct link {
@@ -204,7 +205,7 @@ static wfc_status argument_line(checker *c, item *k) {
     return WFC_OK;
 }
 
-/* "name : place ( x y R0 )"; whether it is turned is noted in cols for now. */
+/* "name : place ( x y R0 )" */
 static wfc_status place_line(checker *c, item *k) {
     bool turned = is(c, 6, "R90");
     if (c->count != 8 || !is(c, 2, "place") || !is(c, 3, "(") || !value(c, 4, &k->x) || !value(c, 5, &k->y) ||
@@ -212,7 +213,7 @@ static wfc_status place_line(checker *c, item *k) {
         return bad_line(c, "expected: name : place(x y R0) or R90");
     if (k->has_place) return bad_line(c, "the kernel is placed twice");
     k->has_place = true;
-    k->cols = turned;
+    k->turned = turned;
     return WFC_OK;
 }
 
@@ -266,13 +267,12 @@ static bool arguments_in_range(checker *c, const item *k) {
 /* Size, time and memory by the contest's functions. */
 static void measure(checker *c, item *k) {
     uint64_t v[7], rows = 0, cols = 0, h = k->arg[0], w = k->arg[1];
-    bool turned = k->cols;
     for (uint32_t i = 0; i < k->convs; i++) {
         uint64_t high = h * w * (k->arg[2 + i] + (uint64_t)1);
         rows = high > rows ? high : rows;
         cols += 3 * (uint64_t)k->arg[2 + k->convs + i];
     }
-    uint64_t wide = turned ? rows : cols, tall = turned ? cols : rows;
+    uint64_t wide = k->turned ? rows : cols, tall = k->turned ? cols : rows;
     if (k->x + wide > c->width || k->y + tall > c->height) {
         char *what = wfc_asprintf("%llu x %llu PEs reach beyond the mesh of %u x %u", (unsigned long long)wide,
                                   (unsigned long long)tall, c->width, c->height);
