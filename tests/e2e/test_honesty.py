@@ -4,7 +4,7 @@ happens without working PEs, limits of the target, constants.
 
     test_honesty.py WAFERC RUN_ONLY MAKE_MODELS MODELS_DIR
 
-Standard library only.
+Standard library only, and tests/tools/mini_onnx.py.
 """
 
 import json
@@ -16,6 +16,9 @@ import sys
 import tempfile
 import unittest
 import zipfile
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from mini_onnx import fields  # noqa: E402
 
 WAFERC, RUN_ONLY, MAKE_MODELS, MODELS = (os.path.abspath(a) for a in sys.argv[1:5])
 COMPILER = re.compile(r" (wfc_(be|import|pass|eval|graph|ir)_\w+|onnx__\w+|METIS_\w+)$", re.M)
@@ -39,29 +42,10 @@ def read_npz(path):
 
 def floats_of_tensor_proto(data):
     """raw_data (field 9) or float_data (field 4) of an ONNX TensorProto."""
-    at, found = 0, []
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-    while at < len(data):
-        tag = varint()
-        if tag & 7 == 2:
-            n = varint()
-            if tag >> 3 in (4, 9):
-                found += struct.unpack(f"<{n // 4}f", data[at:at + n])
-            at += n
-        elif tag & 7 == 5:
-            at += 4
-        else:
-            varint()
+    found = []
+    for number, value in fields(data):
+        if number in (4, 9):
+            found += struct.unpack(f"<{len(value) // 4}f", value)
     return found
 
 
